@@ -1,0 +1,68 @@
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Stamps: newer than the requirements once these are installed, so that a second start has nothing to do.
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+
+# The versions that are tested come first. Any other: make run PYTHON=python3.15
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3)
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(RUNTIME) ## start the chat and print its address (PORT and HOST, see .env.example)
+	@$(BIN)/reflex run --env prod
+
+dev: $(RUNTIME) ## start it with hot reload
+	@$(BIN)/reflex run
+
+test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEVELOPMENT) ## lint, format, import contracts, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	@$(MAKE) --no-print-directory test
+
+lock: $(DEVELOPMENT) ## pin and hash what pyproject.toml asks for (ARGS=--upgrade for newer versions)
+	@$(PIP) install --quiet uv==0.13.8
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+LOCK := $(ARGS) --quiet --no-config --universal --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean: ## remove what make and Reflex have made; the data stays
+	rm -rf $(VENV) .web .states .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): requirements.txt $(BIN)/python
+	@echo "Installing what the app needs into $(VENV); this takes about half a minute, once."
+	@$(PIP) install --quiet --require-hashes -r $<
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(BIN)/python
+	@echo "Installing what the app and its tests need into $(VENV); this takes about a minute, once."
+	@$(PIP) install --quiet --require-hashes -r $<
+	@touch $(RUNTIME) $@
+
+# ensurepip is asked for beforehand, because Debian splits it off and venv would leave half an environment behind.
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		if $$python -c 'import ensurepip, venv' 2>/dev/null; then exec $$python -m venv --clear $(VENV); fi; \
+		bare=$$python; \
+	done; \
+	if [ -n "$$bare" ]; then \
+		echo "$$bare cannot create environments: install its venv package (on Debian or Ubuntu: apt install $$bare-venv)." >&2; \
+	else \
+		echo "Python 3.11 or newer is needed; none of these is: $(PYTHONS)." >&2; \
+	fi; \
+	exit 1

@@ -1,0 +1,51 @@
+"""The identity cookie: set by the page's own answer; in development, where Vite serves the page, by a small script."""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chat_app.identity import new_secret, secret_in, set_cookie
+
+SCRIPT = "/api/session.js"
+"""A script without a line in it, whose answer carries the cookie to a page that another server sent."""
+
+
+class CookieMiddleware:
+    """Gives a browser without a valid cookie a new one, on pages and on the script; writes nothing to the database."""
+
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
+        """Args:
+        app: what answers.
+        origins: where the pages are served; with https the cookie is sent over https only.
+        """
+        self._app = app
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        if secret_in(headers.get("cookie", "")) is not None:
+            return await self._app(scope, receive, send)
+        is_secure = f"https://{headers.get('host', '')}" in self._origins or scope.get("scheme") == "https"
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                if scope["path"] == SCRIPT or answer.get("content-type", "").startswith("text/html"):
+                    answer.append("set-cookie", set_cookie(new_secret(), is_secure=is_secure))
+                    answer["cache-control"] = "private, no-store"
+            await send(message)
+
+        return await self._app(scope, receive, send_with_cookie)
+
+
+async def _script(_: Request) -> Response:
+    return Response("", media_type="text/javascript", headers={"cache-control": "private, no-store"})
+
+
+routes = [Route(SCRIPT, _script)]

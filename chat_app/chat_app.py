@@ -1,0 +1,60 @@
+"""The composition root: settings, services, pages, and the app with its lifespan, routes and cookie."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import reflex as rx
+from reflex.utils.exec import is_prod_mode
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from chat_app import layout
+from chat_app.api import cookie
+from chat_app.components import theme
+from chat_app.pages import home, not_found, thread
+from chat_app.services import serving
+from chat_app.settings import get_settings
+from chat_app.socket_guard import guard_socket
+from chat_app.state import Live
+
+settings = get_settings()
+
+
+def with_cookie(inner: ASGIApp) -> ASGIApp:
+    """Wrap the server's answers, so that a new browser gets its identity cookie."""
+    return cookie.CookieMiddleware(inner, origins=settings.allowed_origins)
+
+
+def cookie_script() -> rx.Component:
+    """Fetch the cookie for a page that Vite serves, before the page's own scripts open the socket.
+
+    The backend is on another port of the name that the page was opened under; only a script that blocks is early enough.
+    """
+    port = urlsplit(rx.config.get_config().api_url).port
+    address = f"'//' + location.hostname + ':{port}{cookie.SCRIPT}'"
+    return rx.el.script(
+        custom_attrs={
+            "dangerouslySetInnerHTML": {"__html": f"document.write('<script src=\"' + {address} + '\"><\\/script>')"}
+        }
+    )
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncGenerator[None]:
+    """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
+    async with serving(settings):
+        yield
+
+
+app = rx.App(
+    api_transformer=[Starlette(routes=cookie.routes), with_cookie],
+    stylesheets=theme.STYLESHEETS,
+    head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
+    app_wraps=layout.app_wraps(on_gap=Live.catch_up),
+)
+guard_socket(app)
+app.register_lifespan_task(lifespan)
+app.add_page(home.home, route=home.ROUTE, title="Tributary", on_load=home.Home.lead)
+app.add_page(thread.thread, route=thread.ROUTE, title="Tributary", on_load=Live.watch)
+app.add_page(not_found.not_found, route="404", title="Not found · Tributary")

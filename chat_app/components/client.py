@@ -1,0 +1,77 @@
+"""The wrappers of the components written in JavaScript, `assets/transcript_text.js`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import reflex as rx
+
+from chat_app.state import Live
+
+_LIBRARY = "$/public/transcript_text.js"
+
+
+def _gap_spec(name: rx.Var[str], have: rx.Var[int]) -> tuple[rx.Var[str], rx.Var[int]]:
+    return (name, have)
+
+
+class _TextFeed(rx.Component):
+    library = _LIBRARY
+    tag = "TextFeed"
+
+    state: rx.Var[str]
+    field: rx.Var[str]
+    on_gap: rx.EventHandler[_gap_spec]
+
+
+class _MessageText(rx.Component):
+    library = _LIBRARY
+    tag = "MessageText"
+    lib_dependencies: list[str] = ["streamdown@2.7.1", "@streamdown/code@2.0.0"]
+
+    name: rx.Var[str]
+    live: rx.Var[bool]
+    by_ai: rx.Var[bool]
+    thinking: rx.Var[str]
+
+
+class _LocalTime(rx.Component):
+    library = _LIBRARY
+    tag = "LocalTime"
+
+    at: rx.Var[int]
+
+
+class _ScrollFollow(rx.Component):
+    library = _LIBRARY
+    tag = "ScrollFollow"
+
+    label: rx.Var[str]
+    new_label: rx.Var[str]
+    end_label: rx.Var[str]
+
+
+def text_feed(on_gap: Callable[..., Any]) -> rx.Component:
+    """Brings the frames of `Live.f` to the texts of the page; `on_gap(name, have)` asks for what follows `have`."""
+    return _TextFeed.create(
+        state=Live.get_full_name(),
+        # The var's name in the browser, which Reflex marks with a suffix of its own.
+        field=str(Live.f).rpartition(".")[2],
+        on_gap=on_gap,
+    )
+
+
+def message_text(name: rx.Var[str], live: rx.Var[bool], by_ai: rx.Var[bool], thinking: str) -> rx.Component:
+    """The text called `name`, as it grows; three dots labelled `thinking` while a live one has no character yet."""
+    return _MessageText.create(name=name, live=live, by_ai=by_ai, thinking=thinking)
+
+
+def local_time(at: rx.Var[int], class_name: str) -> rx.Component:
+    """The time `at`, in seconds since the epoch, in the reader's language and zone."""
+    return _LocalTime.create(at=at, class_name=class_name)
+
+
+def scroll_follow(
+    *children: rx.Component, key: rx.Var[str] | str, label: str, new_label: str, end_label: str
+) -> rx.Component:
+    """A scrolling box that stays at its end while the reader is there; another `key` starts at the end again."""
+    return _ScrollFollow.create(*children, key=key, label=label, new_label=new_label, end_label=end_label)

@@ -1,0 +1,51 @@
+"""The pages for what goes wrong."""
+
+import reflex as rx
+from reflex.vars.function import ArgsFunctionOperation
+from reflex_components_core.base.error_boundary import ErrorBoundary
+from reflex_components_core.react_router.dom import ReactRouterLink
+
+from chat_app.components import words
+from chat_app.components.icons import icon
+
+_BUTTON = "cursor-pointer rounded-lg bg-primary px-4 py-2 text-sm font-medium text-primary-foreground hover:opacity-90"
+
+
+def _apology(title: str, text: str, way_out: rx.Component) -> rx.Component:
+    return rx.el.div(
+        rx.el.span(
+            icon("river", "size-7"),
+            class_name="flex size-14 items-center justify-center rounded-2xl bg-accent text-primary",
+        ),
+        rx.el.h1(title, class_name="text-xl font-semibold tracking-tight"),
+        rx.el.p(text, class_name="max-w-sm text-muted-foreground text-pretty"),
+        way_out,
+        class_name="flex min-h-0 flex-1 flex-col items-center justify-center gap-4 p-6 text-center",
+    )
+
+
+def not_found() -> rx.Component:
+    """Fills the main part of the page where a thread would be."""
+    return _apology(
+        words.NOT_FOUND_TITLE,
+        words.NOT_FOUND_TEXT,
+        ReactRouterLink.create(words.TO_START, to="/", class_name=_BUTTON),
+    )
+
+
+def page_error_boundary() -> rx.Component:
+    """Stands in for the page when React fails on it; the server is told, the person is not shown a stack."""
+    fallback = rx.el.main(
+        _apology(
+            words.BROKEN_TITLE,
+            words.BROKEN_TEXT,
+            rx.el.button(
+                words.RELOAD,
+                type="button",
+                class_name=_BUTTON,
+                custom_attrs={"onClick": rx.Var("() => window.location.reload()")},
+            ),
+        ),
+        class_name="flex h-dvh",
+    )
+    return ErrorBoundary.create(fallback_render=ArgsFunctionOperation.create((), rx.Var.create(fallback)))

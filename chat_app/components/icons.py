@@ -1,0 +1,53 @@
+"""The icons, drawn here: strokes on a 24 by 24 grid, in the colour of the text around them."""
+
+import reflex as rx
+
+_PATHS = {
+    "plus": ("M12 5v14", "M5 12h14"),
+    "menu": ("M4 7h16", "M4 12h16", "M4 17h10"),
+    "close": ("M6 6l12 12", "M18 6L6 18"),
+    "send": ("M12 19V5", "M6 11l6-6 6 6"),
+    "sun": (
+        "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+        "M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
+    ),
+    "moon": ("M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",),
+    "warning": ("M12 4L2.8 19.5h18.4L12 4z", "M12 10v4.5", "M12 17.2v.1"),
+    "clock": ("M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z", "M12 7.5V12l3 2"),
+    "halted": ("M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z", "M9.5 9.5h5v5h-5z"),
+    "offline": (
+        "M3 3l18 18",
+        "M8.5 15.5a5 5 0 0 1 5.6-1",
+        "M5 12a10 10 0 0 1 4-2.4M13 9a10 10 0 0 1 6 3",
+        "M12 19.5v.1",
+    ),
+    "river": ("M5 4c0 6.5 7 6 7 12v5", "M19 4c0 6.5-7 6-7 12", "M12 4v5"),
+}
+
+# As attributes: Reflex makes a style sheet of the presentational ones when they are props.
+_SVG = {"viewBox": "0 0 24 24", "aria-hidden": "true", "focusable": "false"}
+
+
+def icon(name: str, class_name: str = "size-4") -> rx.Component:
+    """The icon `name`, for the eye alone: what it stands for is said by the text or the label beside it."""
+    return rx.el.svg(
+        *(rx.el.path(d=path) for path in _PATHS[name]),
+        class_name=f"shrink-0 {class_name}",
+        custom_attrs=_SVG
+        | {
+            "fill": "none",
+            "stroke": "currentColor",
+            "strokeWidth": "1.9",
+            "strokeLinecap": "round",
+            "strokeLinejoin": "round",
+        },
+    )
+
+
+def stop_icon(class_name: str = "size-3") -> rx.Component:
+    """The full square that stops what runs."""
+    return rx.el.svg(
+        rx.el.rect(x="4", y="4", width="16", height="16", rx="3"),
+        class_name=f"shrink-0 {class_name}",
+        custom_attrs=_SVG | {"fill": "currentColor"},
+    )

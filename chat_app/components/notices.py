@@ -1,0 +1,65 @@
+"""The notices: what the page has to say for itself."""
+
+import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
+
+from chat_app.components import words
+from chat_app.components.icons import icon
+from chat_app.state import Viewer
+
+
+def _name(text: str) -> rx.Component:
+    return rx.el.code(text, class_name="font-mono text-[0.92em]")
+
+
+def demo_notice() -> rx.Component:
+    """Says, while the demo model answers, that it does and how to use a real one."""
+    return rx.cond(
+        Viewer.is_demo,
+        rx.el.p(
+            words.DEMO_NOTICE_BEFORE,
+            _name("OPENAI_API_KEY"),
+            words.DEMO_NOTICE_BETWEEN,
+            _name("OPENAI_BASE_URL"),
+            words.DEMO_NOTICE_AFTER,
+            class_name=(
+                "shrink-0 border-b border-border bg-muted px-4 py-1.5 text-center text-xs text-muted-foreground "
+                "text-pretty"
+            ),
+        ),
+    )
+
+
+def notice() -> rx.Component:
+    """Shows `Viewer.notice` while there is one."""
+    return rx.el.div(
+        rx.cond(
+            Viewer.notice != "",
+            rx.el.p(
+                icon("warning", "mt-0.5 size-4"),
+                rx.el.span(Viewer.notice, class_name="min-w-0"),
+                class_name="flex gap-2 rounded-xl bg-danger-tint px-3.5 py-2 text-sm text-danger",
+            ),
+        ),
+        role="alert",
+        class_name="mx-auto w-full max-w-3xl px-3 empty:hidden md:px-6",
+    )
+
+
+def connection_sign() -> rx.Component:
+    """A small sign, as long as the server cannot be reached."""
+    return rx.el.div(
+        rx.cond(
+            has_connection_errors,
+            rx.el.p(
+                icon("offline"),
+                words.CONNECTION_GONE,
+                class_name=(
+                    "flex items-center gap-2 rounded-full border border-border bg-card px-3.5 py-1.5 text-sm "
+                    "text-foreground shadow-md"
+                ),
+            ),
+        ),
+        role="status",
+        class_name="pointer-events-none fixed inset-x-0 top-3 z-50 flex justify-center",
+    )

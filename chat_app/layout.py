@@ -1,0 +1,45 @@
+"""The layout: where sidebar and main part stand, and what surrounds every page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components import words
+from chat_app.components.client import text_feed
+from chat_app.components.errors import page_error_boundary
+from chat_app.components.notices import connection_sign
+from chat_app.components.sidebar import open_button
+from chat_app.state import Transcript
+
+
+def shell(sidebar: rx.Component, *main: rx.Component) -> rx.Component:
+    """The page: the sidebar beside the main part, or over it as a drawer where there is no room for both."""
+    return rx.el.div(
+        sidebar,
+        rx.el.main(
+            rx.el.header(
+                open_button(),
+                rx.el.h1(
+                    rx.cond(Transcript.title != "", Transcript.title, words.UNTITLED),
+                    class_name="min-w-0 flex-1 truncate text-sm font-semibold",
+                ),
+                class_name="flex h-14 shrink-0 items-center gap-1 border-b border-border px-2 md:px-6",
+            ),
+            *main,
+            class_name="flex min-w-0 flex-1 flex-col",
+        ),
+        class_name="flex h-dvh overflow-hidden bg-background text-foreground antialiased",
+    )
+
+
+def app_wraps(on_gap: Callable[..., Any]) -> dict[tuple[int, str], Callable[[bool], rx.Component | None]]:
+    """What surrounds every page, in the place of Reflex's own error page, connection banner and toasts.
+
+    `on_gap(name, have)` is called while a text on the page, `name`, lacks what follows its first `have` code points.
+    """
+    return {
+        (55, "ErrorBoundary"): lambda _: page_error_boundary(),
+        # The texts' feed is here because a page itself may come to life after its first updates have arrived.
+        (5, "Overlay"): lambda _: rx.fragment(text_feed(on_gap), connection_sign()),
+    }

@@ -1,0 +1,138 @@
+"""The application's tables: people, threads, messages, and the attempts that answer them."""
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from chat_app.streaming.tables import UtcDateTime, string_enum, utc_now
+
+
+class Role(StrEnum):
+    """Who speaks in a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+
+
+class ReplyMode(StrEnum):
+    """Which messages of a thread the AI answers."""
+
+    MENTION = "mention"
+    ALWAYS = "always"
+
+
+class Visibility(StrEnum):
+    """Who finds a thread: everybody in the list, who has its address, or its members."""
+
+    OPEN = "open"
+    LINK = "link"
+    PRIVATE = "private"
+
+
+class MemberRole(StrEnum):
+    """What a member of a thread may do."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+class AttemptKind(StrEnum):
+    """Why a stream was begun: the first answer, another one, or the rest of one."""
+
+    FIRST = "first"
+    RETRY = "retry"
+    CONTINUE = "continue"
+
+
+def new_thread_id() -> str:
+    """An id that cannot be guessed: 128 random bits, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+class User(SQLModel, table=True):
+    """Someone who takes part. `key` is the name as compared: two people never share one. `hue` is in degrees."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=60)
+    key: str = Field(max_length=60, unique=True)
+    hue: int = 0
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Session(SQLModel, table=True):
+    """A browser that somebody uses: the SHA-256 of its cookie's secret, never the secret."""
+
+    hash: str = Field(primary_key=True, max_length=64)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    seen: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Thread(SQLModel, table=True):
+    """A conversation. `version` grows with every change that its page shows, `last_position` with every message.
+
+    `origin` is null but for threads that may exist once only, such as the seeded one.
+    """
+
+    id: str = Field(default_factory=new_thread_id, primary_key=True, max_length=22)
+    title: str = Field(default="", max_length=120)
+    owner_id: int = Field(foreign_key="user.id", index=True)
+    reply_mode: ReplyMode = Field(default=ReplyMode.MENTION, sa_type=string_enum(ReplyMode))  # pyright: ignore[reportArgumentType]  # SQLModel types sa_type as a class
+    visibility: Visibility = Field(default=Visibility.OPEN, sa_type=string_enum(Visibility))  # pyright: ignore[reportArgumentType]
+    model: str = Field(default="", max_length=120)
+    granularity: str = Field(default="", max_length=16)
+    version: int = 0
+    last_position: int = 0
+    origin: str | None = Field(default=None, max_length=16, unique=True)
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    active: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+
+
+class Member(SQLModel, table=True):
+    """What someone may do in a thread, and how far they have read it."""
+
+    thread_id: str = Field(primary_key=True, foreign_key="thread.id", max_length=22)
+    user_id: int = Field(primary_key=True, foreign_key="user.id", index=True)
+    role: MemberRole = Field(default=MemberRole.MEMBER, sa_type=string_enum(MemberRole))  # pyright: ignore[reportArgumentType]
+    last_read: int = 0
+
+
+class Message(SQLModel, table=True):
+    """One turn in a thread. `version` is the thread's at its last change, `attempt` the number of the one shown.
+
+    A reply has no author. Its text is stored when its stream ends; until then it is in the stream's chunks.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("thread_id", "position"),
+        UniqueConstraint("thread_id", "author_id", "nonce"),
+        Index("ix_message_changes", "thread_id", "version"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    thread_id: str = Field(foreign_key="thread.id", max_length=22)
+    position: int
+    author_id: int | None = Field(default=None, foreign_key="user.id", index=True)
+    role: Role = Field(sa_type=string_enum(Role))  # pyright: ignore[reportArgumentType]
+    text: str = Field(default="", sa_type=Text)
+    nonce: str | None = Field(default=None, max_length=64)
+    version: int = 0
+    attempt: int = 0
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    deleted: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Attempt(SQLModel, table=True):
+    """A stream as one try at answering a message. `tab` names the tab that asked, which drives."""
+
+    message_id: int = Field(primary_key=True, foreign_key="message.id")
+    number: int = Field(primary_key=True)
+    kind: AttemptKind = Field(default=AttemptKind.FIRST, sa_type=string_enum(AttemptKind))  # pyright: ignore[reportArgumentType]
+    stream_id: str = Field(foreign_key="stream.id", unique=True, max_length=22)
+    prompt_id: int = Field(foreign_key="message.id", index=True)
+    asked_by: int = Field(foreign_key="user.id", index=True)
+    tab: str = Field(default="", max_length=64)

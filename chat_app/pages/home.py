@@ -1,0 +1,26 @@
+"""The home page: it leads to the newest thread, or to a new one."""
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components import words
+from chat_app.services import services
+from chat_app.state import remote, tab_of, who_asks
+
+ROUTE = "/"
+
+
+class Home(rx.State):
+    """The way from `/` to a thread."""
+
+    @remote
+    async def lead(self) -> Any:
+        """Go to the newest thread; on an empty database the seeded conversation begins."""
+        thread_id = await services().home(await who_asks(self), tab_of(self))
+        return rx.redirect(f"/t/{thread_id}", replace=True)
+
+
+def home() -> rx.Component:
+    """What is seen for the moment that it takes to get to a thread."""
+    return rx.el.main(rx.el.p(words.LOADING), class_name="grid min-h-dvh place-items-center text-muted-foreground")

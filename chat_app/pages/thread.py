@@ -1,0 +1,78 @@
+"""The thread page: the transcript, its composer, and the list of threads beside it."""
+
+from typing import Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from chat_app import layout
+from chat_app.components.composer import COMPOSER_ID, composer
+from chat_app.components.errors import not_found
+from chat_app.components.notices import demo_notice, notice
+from chat_app.components.sidebar import sidebar
+from chat_app.components.transcript import transcript
+from chat_app.services import services
+from chat_app.state import Transcript, remote, tab_of, tell, thread_in_address, who_asks
+from chat_app.threads import MessageRefused
+
+ROUTE = "/t/[thread_id]"
+
+
+class Draft(BaseModel):
+    """What the composer sends: the text, and a nonce that makes the same draft sent twice one message."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    text: str
+    nonce: str = Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")
+
+
+class Composer(rx.State):
+    """What a person does on the thread page."""
+
+    @remote
+    async def send(self, form: dict[str, Any]) -> Any:
+        """Post a message; what could not be stored comes back to the composer."""
+        try:
+            draft = Draft.model_validate(form)
+        except ValidationError:
+            return await tell(self, "The page sent something unexpected. Reload it.")
+        try:
+            await services().post(
+                await who_asks(self), thread_in_address(self), draft.text, nonce=draft.nonce, tab=tab_of(self)
+            )
+        except MessageRefused as refusal:
+            await tell(self, str(refusal))
+        except SQLAlchemyError:
+            await tell(self, "Your message could not be stored. Try again in a moment.")
+        else:
+            return await tell(self, "")
+        return rx.set_value(COMPOSER_ID, draft.text)
+
+    @remote
+    async def stop(self, message_id: int) -> None:
+        """Stop a reply; its text stays."""
+        await services().stop(await who_asks(self), message_id)
+
+    @remote
+    async def new_thread(self) -> Any:
+        """Begin a thread and go there."""
+        return rx.redirect(f"/t/{await services().new_thread(await who_asks(self))}")
+
+
+def thread() -> rx.Component:
+    """The page of one thread."""
+    return layout.shell(
+        sidebar(on_new_thread=Composer.new_thread),
+        demo_notice(),
+        rx.cond(
+            Transcript.is_missing,
+            not_found(),
+            rx.fragment(
+                transcript(on_stop=Composer.stop),
+                notice(),
+                composer(on_send=Composer.send),
+            ),
+        ),
+    )

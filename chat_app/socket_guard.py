@@ -1,0 +1,63 @@
+"""The socket's gate: which socket.io events and which handlers a client may name at all.
+
+Reflex 0.10 leaves both open. A client may emit `connect` itself, with an environment of its own, and so forge its
+address and cookies; and an event's data is logged whole when its handler is unknown. Both are dropped here, before
+anything else sees them.
+"""
+
+import logging
+from typing import Any
+
+from reflex.app import App
+from reflex_base.registry import RegistrationContext
+
+logger = logging.getLogger(__name__)
+
+SOCKET_EVENTS = frozenset({"event", "ping", "client_error"})
+"""The socket.io events that Reflex's own client emits."""
+OURS = "chat_app___"
+"""How the names of our states begin."""
+REFLEX_HANDLERS = frozenset(
+    {
+        "reflex___state____state.hydrate",
+        "reflex___state____state.hydrate_and_load",
+        "reflex___state____state.reflex___state____on_load_internal_state.on_load_internal",
+        "reflex___state____state.reflex___state____update_vars_internal_state.update_vars_internal",
+        "reflex___state____state.reflex___state____frontend_event_exception_state.handle_frontend_exception",
+    }
+)
+"""What Reflex's own client calls."""
+
+
+def guard_socket(app: App) -> None:
+    """Close the app's socket to everything but our handlers and Reflex's own.
+
+    Raises:
+        AttributeError: Reflex or python-socketio has moved the hooks; do not serve without them.
+    """
+    namespace, sio = app.event_namespace, app.sio
+    assert namespace is not None
+    assert sio is not None
+    handle_event, on_event = sio._handle_event, namespace.on_event
+
+    async def handle_allowed_event(eio_sid: str, space: str | None, packet_id: int | None, data: Any) -> None:
+        if isinstance(data, list) and data and data[0] in SOCKET_EVENTS:
+            await handle_event(eio_sid, space, packet_id, data)
+
+    async def on_allowed_event(sid: str, data: Any) -> None:
+        name = data.get("name") if isinstance(data, dict) else None
+        if not isinstance(name, str) or not may_call(name):
+            logger.warning("an event was dropped: its handler is not one of ours")
+            return
+        await on_event(sid, data)
+
+    sio._handle_event = handle_allowed_event  # pyright: ignore[reportAttributeAccessIssue]
+    namespace.on_event = on_allowed_event  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def may_call(name: str) -> bool:
+    """Whether a client may name this handler."""
+    if name in REFLEX_HANDLERS:
+        return True
+    is_ours = name.split(".")[-2:][0].startswith(OURS)
+    return is_ours and name in RegistrationContext.get().event_handlers

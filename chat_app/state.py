@@ -1,0 +1,229 @@
+"""The Reflex states that more than one component reads, and the live one that carries a tab's text.
+
+They are thin: who is asking, one call of a service, the result shown. What touches the database or the network is a
+background event, so that no handler holds its tab's lock while it waits.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, get_type_hints
+
+import reflex as rx
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from reflex_base.registry import RegistrationContext
+
+from chat_app.access import ThreadUnknown
+from chat_app.identity import Identity, NotRecognised
+from chat_app.services import services
+from chat_app.streaming.text import clean
+from chat_app.tabs import Frame, TabUpdate
+from chat_app.threads import MessageView
+
+RECENT = 20
+"""Rows that a new message sends again at most, twice over; what is older is sent once in as many messages."""
+QUEUE_STANDS = 20
+"""Packets that may wait in a tab's socket queue before the tab is sent nothing more until it drains."""
+TAB_NAME_LENGTH = 64
+"""Characters of a tab's name that are looked at; Reflex's own have 36."""
+
+Row = tuple[int, int, int, str, int, str]
+"""A message as the page lists it: (message, author, at, status, attempt, reason).
+
+`message` is the message's id and `attempt` the number of the attempt that is shown (0 for a person's message);
+together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
+`Transcript.people` (0 is the AI); `at` is seconds since the epoch; `status` is "" for a person's message and a stream's
+status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than well. A tuple and not an
+object: a hundred rows must stay near 3 KB.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """Someone who wrote in the thread, as everybody in it sees them; `hue` is their colour in degrees."""
+
+    name: str
+    hue: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ThreadLink:
+    """A line of the sidebar."""
+
+    id: str
+    title: str
+
+
+def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
+    """Make a handler one that any client may call, with any arguments, whatever the page shows.
+
+    It becomes a background event. Its arguments are checked strictly against their annotations, for Reflex passes on
+    what it cannot convert; and what a person can do something about is told to them.
+    """
+    signature = inspect.signature(handler)
+    hints = get_type_hints(handler)
+    adapters = {
+        name: TypeAdapter(hints[name], config=ConfigDict(strict=True)) for name in list(signature.parameters)[1:]
+    }
+
+    @functools.wraps(handler)
+    async def checked(self: rx.State, *args: Any, **kwargs: Any) -> Any:
+        try:
+            given = signature.bind(self, *args, **kwargs).arguments
+            arguments = {name: adapter.validate_python(given[name]) for name, adapter in adapters.items()}
+        except (TypeError, KeyError, ValidationError):
+            return await tell(self, "The page sent something unexpected. Reload it.")
+        try:
+            return await handler(self, **arguments)
+        except NotRecognised:
+            return await tell(
+                self, "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
+            )
+        except ThreadUnknown:
+            return await tell(self, "This thread does not exist, or is not for you.")
+
+    return rx.event(background=True)(checked)
+
+
+async def tell(state: rx.State, notice: str) -> None:
+    """Show a sentence on the tab."""
+    async with state:
+        (await state.get_state(Viewer)).notice = notice
+
+
+async def who_asks(state: rx.State) -> Identity:
+    """The person whose browser this event came from, by the cookie of its genuine handshake.
+
+    Raises:
+        NotRecognised: it brought none.
+    """
+    return await services().recognise(state.router.headers.cookie)
+
+
+def tab_of(state: rx.State) -> str:
+    """The tab's name: chosen by the client, and no proof of anything."""
+    return clean(state.router.session.client_token)[:TAB_NAME_LENGTH]
+
+
+def thread_in_address(state: rx.State) -> str:
+    """The thread that the tab's address names; the route's variable exists only once the page is compiled."""
+    return clean(str(getattr(state, "thread_id", "")))
+
+
+class Viewer(rx.State):
+    """Who looks at this tab, and what they can choose from."""
+
+    me: int = 0
+    name: str = ""
+    hue: int = 0
+    threads: list[ThreadLink] = []
+    is_demo: bool = False
+    notice: str = ""
+
+
+class Transcript(rx.State):
+    """The thread that this tab shows: metadata only, never a message's text."""
+
+    thread: str = ""
+    title: str = ""
+    reply_mode: str = "mention"
+    people: dict[str, Person] = {}
+    older: list[Row] = []
+    recent: list[Row] = []
+    is_loaded: bool = False
+    is_missing: bool = False
+
+    def _show(self, messages: Sequence[MessageView]) -> None:
+        rows = {row[0]: row for row in map(row_of, messages)}
+        if not rows:
+            return
+        self.recent = [rows.pop(row[0], row) for row in self.recent]
+        if any(row[0] in rows for row in self.older):
+            self.older = [rows.pop(row[0], row) for row in self.older]
+        if rows:
+            recent = [*self.recent, *rows.values()]
+            if len(recent) > 2 * RECENT:
+                self.older = [*self.older, *recent[:-RECENT]]
+                recent = recent[-RECENT:]
+            self.recent = recent
+
+
+class Live(rx.State):
+    """The text on its way to this tab."""
+
+    # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
+    f: list[Frame] = []
+
+    @remote
+    async def watch(self) -> None:
+        """Show a thread and keep it up to date; its page's load begins it, leaving it or losing the socket ends it."""
+        thread_id = thread_in_address(self)
+        try:
+            who = await who_asks(self)
+            with services().tabs.open(tab_of(self), who, thread_id) as tab:
+                await self._begin(who, thread_id)
+                async for update in tab.updates(is_congested=functools.partial(_socket_stands, self)):
+                    await self._send(update)
+        except ThreadUnknown:
+            async with self:
+                transcript = await self.get_state(Transcript)
+                transcript.is_missing = transcript.is_loaded = True
+
+    @remote
+    async def catch_up(self, name: str, have: int) -> None:
+        """Send a text again from `have` (code points) on, to a tab that has found a gap in it."""
+        message_id, _, attempt = name.partition(".")
+        if not (message_id.isdecimal() and attempt.isdecimal() and have >= 0):
+            return
+        message, text = await services().text_of(await who_asks(self), int(message_id), have)
+        if text and message.name == name:
+            async with self:
+                self.f = [(name, have, text)]
+
+    async def _begin(self, who: Identity, thread_id: str) -> None:
+        async with self:
+            viewer, transcript = await self.get_state(Viewer), await self.get_state(Transcript)
+            viewer.me, viewer.name, viewer.hue = who.user_id, who.name, who.hue
+            viewer.is_demo = services().settings.uses_demo_model
+            viewer.notice = ""
+            if transcript.thread != thread_id:
+                transcript.thread, transcript.title, transcript.people = thread_id, "", {}
+                transcript.older, transcript.recent = [], []
+                transcript.is_loaded = False
+            transcript.is_missing = False
+
+    async def _send(self, update: TabUpdate) -> None:
+        async with self:
+            if update.frames:
+                self.f = update.frames
+            transcript = await self.get_state(Transcript)
+            if update.people:
+                people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items() if user}
+                if not people.items() <= transcript.people.items():
+                    transcript.people = {**transcript.people, **people}
+            transcript._show(update.messages)
+            if update.thread is not None:
+                transcript.title, transcript.reply_mode = update.thread.title, update.thread.reply_mode
+                transcript.is_loaded = True
+            transcript.is_missing = transcript.is_missing or update.is_gone
+            if update.directory is not None:
+                viewer = await self.get_state(Viewer)
+                viewer.threads = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
+
+
+def row_of(message: MessageView) -> Row:
+    """A message as its row."""
+    status = "" if message.status is None else message.status.value
+    return message.id, message.author_id, int(message.at.timestamp()), status, message.attempt, message.reason
+
+
+def _socket_stands(state: rx.State) -> bool:
+    """Whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
+    app = RegistrationContext.get().app
+    sio, namespace = app.sio, app.event_namespace
+    assert sio is not None
+    assert namespace is not None
+    engine_id = sio.manager.eio_sid_from_sid(state.router.session.session_id, namespace.namespace)
+    engine_socket = sio.eio.sockets.get(engine_id)
+    return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS

@@ -1,0 +1,272 @@
+"""The flusher: one task a process that writes what is due of all its streams, in one transaction at a time.
+
+A writer hands text to its lane and never waits. While one transaction commits, what becomes due gathers for the next.
+Each stream is written in a savepoint of its own and on condition of its epoch, so one that fails harms no other. When
+the database is locked or away, everything stays in the lanes and is tried again, without duplicates.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_app.streaming import store
+from chat_app.streaming.chunker import Chunker, ChunkRule
+from chat_app.streaming.errors import LeaseLost
+from chat_app.streaming.store import Ending, Lease, Transactions
+from chat_app.streaming.tables import StreamId, utc_now
+
+logger = logging.getLogger(__name__)
+
+GATHER = 0.02
+"""Seconds between two transactions, in which due text of many streams gathers; far below what a follower notices."""
+
+AWAY_AFTER = 20.0
+"""Seconds without a successful write after which the replies under way are given up (design.md, I5)."""
+
+TRIES = 3
+"""Writes of one stream that may fail for reasons of its own before its lane is given up."""
+
+DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError, OSError)
+
+ClosingHook = Callable[[AsyncSession, StreamId, Ending], Awaitable[None]]
+"""What the application stores in the very transaction that ends a stream, such as the message's text."""
+
+
+async def close_nothing(session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
+    """The closing hook of an application that keeps nothing beside the stream."""
+
+
+class Lane:
+    """One stream's way to the table: text in at any time, written when due."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        rule: ChunkRule,
+        *,
+        renew_every: float,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+        on_lost: Callable[[], None],
+        on_away: Callable[[], None],
+    ) -> None:
+        self.lease = lease
+        self.stored = 0
+        """Code points that are committed."""
+        self.is_stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Resolves when the ending is committed (True) or the lease is lost (False)."""
+        self.on_lost = on_lost
+        self.on_away = on_away
+        self._chunker = Chunker(rule)
+        self._taken = ""
+        self._ending: Ending | None = None
+        self._first_delta: datetime | None = None
+        self._failures = 0
+        self._renew_every = renew_every
+        self._clock = clock
+        self._renew_at = clock() + renew_every
+        self._wake = wake
+
+    def add(self, text: str) -> None:
+        """Take over text for the table; never blocks, never loses it."""
+        self._first_delta = self._first_delta or utc_now()
+        was_due_at = self._chunker.due_at()
+        now = self._clock()
+        self._chunker.feed(text, now)
+        due_at = self._chunker.due_at()
+        if due_at is not None and (was_due_at is None or due_at <= now):
+            self._wake()
+
+    def end(self, ending: Ending) -> asyncio.Future[bool]:
+        """Write what is left, and the ending with it; a second ending is ignored, for the first one holds."""
+        if self._ending is None:
+            self._ending = ending
+            self._wake()
+        return self.is_stored
+
+    def due_at(self) -> float | None:
+        """The moment from which it has something to write, on the lane's clock; None once it has ended."""
+        if self.is_stored.done():
+            return None
+        if self._taken or self._ending is not None:
+            return float("-inf")
+        due_at = self._chunker.due_at()
+        return self._renew_at if due_at is None else min(due_at, self._renew_at)
+
+    async def write(self, session: AsyncSession, close_hook: ClosingHook) -> int:
+        """Write what is due within the caller's transaction, and return the length that is stored if it commits."""
+        ending = self._ending
+        self._taken += self._chunker.take(self._clock()) if ending is None else self._chunker.rest()
+        length = self.stored
+        if self._taken:
+            length = await store.append(session, self.lease, length, self._taken, first_delta=self._first_delta)
+        elif ending is None:
+            await store.renew(session, self.lease)
+        if ending is not None:
+            if not await store.close(session, self.lease, ending):
+                raise LeaseLost(self.lease.stream_id)
+            await close_hook(session, self.lease.stream_id, ending)
+        return length
+
+    def committed(self, length: int, *, ended: bool) -> None:
+        """The transaction of the last `write` is committed."""
+        self._failures = 0
+        self._taken = self._taken[length - self.stored :]
+        self.stored = length
+        self._renew_at = self._clock() + self._renew_every
+        if ended and not self.is_stored.done():
+            self.is_stored.set_result(True)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the next write is the last."""
+        return self._ending is not None
+
+    def failed(self) -> bool:
+        """This lane's own write failed; True when it is not worth another try."""
+        self._failures += 1
+        return self._failures >= TRIES
+
+    def lose(self) -> None:
+        """The stream is not this writer's any more."""
+        if not self.is_stored.done():
+            self.is_stored.set_result(False)
+        self.on_lost()
+
+
+class Flusher:
+    """Writes the lanes. `run` is its task; lanes are opened by the writers."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        *,
+        close_hook: ClosingHook = close_nothing,
+        on_commit: Callable[[], None] = lambda: None,
+        renew_every: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+        transactions: where the tables are.
+        close_hook: called in the transaction that ends a stream.
+        on_commit: called after each commit, to wake who reads the tables; must not block.
+        renew_every: seconds between two beats of a stream that writes nothing.
+        clock: monotonic seconds.
+        """
+        self._transactions = transactions
+        self._close_hook = close_hook
+        self._on_commit = on_commit
+        self._renew_every = renew_every
+        self._clock = clock
+        self._lanes: dict[StreamId, Lane] = {}
+        self._woken = asyncio.Event()
+        self._away_since: float | None = None
+
+    @contextmanager
+    def lane(
+        self, lease: Lease, rule: ChunkRule, *, on_lost: Callable[[], None], on_away: Callable[[], None]
+    ) -> Generator[Lane]:
+        """Open a stream's lane for the time that its writer runs.
+
+        `on_lost` is called when the lease turns out to be lost, `on_away` when the database has been away for
+        `AWAY_AFTER` seconds; neither may block.
+        """
+        lane = self._lanes[lease.stream_id] = Lane(
+            lease,
+            rule,
+            renew_every=self._renew_every,
+            clock=self._clock,
+            wake=self._woken.set,
+            on_lost=on_lost,
+            on_away=on_away,
+        )
+        self._woken.set()
+        try:
+            yield lane
+        finally:
+            if self._lanes.get(lease.stream_id) is lane:
+                del self._lanes[lease.stream_id]
+
+    async def run(self) -> None:
+        """Write for ever; cancel it when the writers have ended."""
+        backoff = 0.0
+        while True:
+            if backoff:
+                await asyncio.sleep(backoff)
+            else:
+                await self._until_due()
+            try:
+                await self._flush()
+            except DATABASE_AWAY as error:
+                backoff = min(max(0.05, backoff * 2), 1.0)
+                self._note_away(error)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                backoff = min(max(0.05, backoff * 2), 1.0)
+                self._note_away(error)
+            else:
+                backoff = 0.0
+                if self._away_since is not None:
+                    logger.warning("the database answers again after %.1f s", self._clock() - self._away_since)
+                    self._away_since = None
+                await asyncio.sleep(GATHER)
+
+    async def _until_due(self) -> None:
+        while True:
+            self._woken.clear()
+            now = self._clock()
+            due = [at for lane in self._lanes.values() if (at := lane.due_at()) is not None]
+            wait = min(due) - now if due else None
+            if wait is not None and wait <= 0:
+                return
+            try:
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _flush(self) -> None:
+        now = self._clock()
+        batch = [lane for lane in self._lanes.values() if (at := lane.due_at()) is not None and at <= now]
+        if not batch:
+            return
+        written: list[tuple[Lane, int, bool]] = []
+        lost: list[Lane] = []
+        async with self._transactions.write() as session:
+            for lane in batch:
+                ended = lane.is_ending
+                try:
+                    async with session.begin_nested():
+                        length = await lane.write(session, self._close_hook)
+                except LeaseLost:
+                    lost.append(lane)
+                except DATABASE_AWAY:
+                    raise
+                except Exception:
+                    logger.exception("stream %s could not be written", lane.lease.stream_id)
+                    if lane.failed():
+                        lost.append(lane)
+                else:
+                    written.append((lane, length, ended))
+        for lane, length, ended in written:
+            lane.committed(length, ended=ended)
+        for lane in lost:
+            lane.lose()
+        self._on_commit()
+
+    def _note_away(self, error: Exception) -> None:
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+            logger.warning("the database does not take writes (%s); trying again", type(error).__name__)
+        elif now - self._away_since >= AWAY_AFTER:
+            for lane in tuple(self._lanes.values()):
+                lane.on_away()

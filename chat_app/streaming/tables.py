@@ -1,0 +1,112 @@
+"""The two tables of the streaming core: a stream, and the chunks of its text."""
+
+import secrets
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NewType, assert_never
+
+from sqlalchemy import DateTime, Dialect, Enum, Text, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+StreamId = NewType("StreamId", str)
+
+
+class StreamStatus(StrEnum):
+    """Where a stream stands: `pending`, then `streaming`, then one of the terminal four, for good."""
+
+    PENDING = "pending"
+    STREAMING = "streaming"
+    DONE = "done"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    STOPPED = "stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the stream has ended; a terminal status never changes."""
+        match self:
+            case StreamStatus.PENDING | StreamStatus.STREAMING:
+                return False
+            case StreamStatus.DONE | StreamStatus.ERROR | StreamStatus.TIMEOUT | StreamStatus.STOPPED:
+                return True
+        assert_never(self)
+
+
+TERMINAL_STATUSES = frozenset(status for status in StreamStatus if status.is_terminal)
+LIVE_STATUSES = frozenset(StreamStatus) - TERMINAL_STATUSES
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time on every database; SQLite drops the offset, which is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Store in UTC; refuse a naive time, whose zone nobody knows."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "a naive datetime cannot be stored: give it a time zone"
+            raise ValueError(msg)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Read as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def string_enum(kind: type[StrEnum]) -> Enum:
+    """A column type that stores an enum by its value, as plain text, on every database."""
+
+    def values(members: type[StrEnum]) -> list[str]:
+        return [member.value for member in members]
+
+    return Enum(kind, native_enum=False, length=16, values_callable=values)
+
+
+def utc_now() -> datetime:
+    """The wall clock, for what people read; nothing is ever decided by it."""
+    return datetime.now(UTC)
+
+
+def new_stream_id() -> StreamId:
+    """An id that cannot be guessed: 128 random bits, 22 characters."""
+    return StreamId(secrets.token_urlsafe(16))
+
+
+class Stream(SQLModel, table=True):
+    """One append-only run of text from a model.
+
+    `epoch` grows with each claim and names the writer; `beat` grows with each sign of life from it. `length` is in
+    code points and counts what is stored. `holder` names the process that writes. Token counts are the model's own.
+    """
+
+    id: str = Field(default_factory=new_stream_id, primary_key=True, max_length=22)
+    status: StreamStatus = Field(default=StreamStatus.PENDING, sa_type=string_enum(StreamStatus), index=True)  # pyright: ignore[reportArgumentType]  # SQLModel types sa_type as a class
+    reason: str = Field(default="", sa_type=Text)
+    epoch: int = 0
+    holder: str = ""
+    beat: int = 0
+    stop_requested: bool = False
+    length: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    model: str = ""
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    started: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    first_delta: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Chunk(SQLModel, table=True):
+    """A stored piece of a stream's text, at its offset in code points; never changed once written."""
+
+    __table_args__ = {"sqlite_with_rowid": False}  # the key is the order in which it is read
+
+    stream_id: str = Field(primary_key=True, foreign_key="stream.id", max_length=22)
+    offset: int = Field(primary_key=True)
+    text: str = Field(sa_type=Text)
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

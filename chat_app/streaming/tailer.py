@@ -1,0 +1,263 @@
+"""The tailer: one task a process that reads on in the tables, for everybody here who watches.
+
+Each tick is one statement for all that is watched, then fan-out in memory: fifty followers cost the database what one
+costs. A commit of this process wakes it early; the tick is the fallback and the truth. With nobody watching and nothing
+written here it does not tick at all.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Integer, Select, Text, and_, cast, literal, null, or_, select, union_all
+from sqlmodel import col
+
+from chat_app.streaming.flusher import DATABASE_AWAY
+from chat_app.streaming.hub import GrowingText, Hub
+from chat_app.streaming.store import Transactions
+from chat_app.streaming.tables import Chunk, Stream, StreamId, StreamStatus
+
+logger = logging.getLogger(__name__)
+
+ELSEWHERE = 0.25
+"""Seconds between ticks while a watched stream is written by another process: no commit of ours wakes us."""
+HERE = 1.0
+"""Seconds between ticks while a stream is written here: its commits wake us, stop requests may come from elsewhere."""
+IDLE = 2.0
+"""Seconds between ticks while something is watched and nothing is live."""
+GATHER = 0.02
+"""Seconds that a wake waits for more, so that a burst of commits is one statement."""
+
+Row = tuple[str, str, int | None, int | None, str | None]
+"""What every probe selects: kind, key, two numbers, a text."""
+
+
+def probe_row(kind: str, key: Any, number: Any = None, other: Any = None, text: Any = None) -> Select[*tuple[Any, ...]]:
+    """A probe's SELECT in the form that lets all probes share one statement."""
+    return select(
+        literal(kind).label("kind"),
+        key.label("key"),
+        (cast(null(), Integer) if number is None else number).label("number"),
+        (cast(null(), Integer) if other is None else other).label("other"),
+        (cast(null(), Text) if text is None else cast(text, Text)).label("text"),
+    )
+
+
+class Probe(Protocol):
+    """A part of the one statement: what it asks now, and who gets the answer. Kinds are unique among probes."""
+
+    kinds: frozenset[str]
+
+    def selects(self) -> Sequence[Select[Any]]:
+        """What to ask in this tick; nothing when nothing is watched."""
+        ...
+
+    def deliver(self, rows: Sequence[Row]) -> None:
+        """Take this tick's rows of this probe's kinds, possibly none. It must not block."""
+        ...
+
+
+@dataclass(frozen=True)
+class TailEnd:
+    """What a stream ended with."""
+
+    status: StreamStatus
+    reason: str
+    length: int
+
+
+class Tail(GrowingText):
+    """The stored text of one stream, as far as this process has read it, and its end once that is read too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = asyncio.Event()
+        """Set when the first read is through: what was stored before is here."""
+        self.end: TailEnd | None = None
+        self.is_gone = False
+        """The stream was deleted."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more will come."""
+        return self.is_gone or (self.end is not None and self.length >= self.end.length)
+
+
+class ChunkProbe:
+    """Asks for new chunks, and the end, of all watched streams."""
+
+    kinds = frozenset({"chunk", "stream"})
+
+    def __init__(self) -> None:
+        self._tails: dict[StreamId, Tail] = {}
+        self._watchers: Counter[StreamId] = Counter()
+        self._asked: dict[StreamId, Tail] = {}
+
+    @contextmanager
+    def watched(self, stream_id: StreamId) -> Generator[Tail]:
+        """Read a stream for the time of the block; everybody who watches it shares one tail."""
+        tail = self._tails.setdefault(stream_id, Tail())
+        self._watchers[stream_id] += 1
+        try:
+            yield tail
+        finally:
+            self._watchers[stream_id] -= 1
+            if not self._watchers[stream_id]:
+                del self._watchers[stream_id], self._tails[stream_id]
+
+    def live(self) -> set[StreamId]:
+        """The watched streams that may still grow."""
+        return {stream_id for stream_id, tail in self._tails.items() if not tail.is_complete}
+
+    def selects(self) -> Sequence[Select[Any]]:
+        self._asked = {stream_id: self._tails[stream_id] for stream_id in self.live()}
+        if not self._asked:
+            return ()
+        # Per stream by offset, never "id > last seen": on PostgreSQL rows may commit out of order.
+        grown = or_(
+            *(
+                and_(col(Chunk.stream_id) == stream_id, col(Chunk.offset) >= tail.length)
+                for stream_id, tail in self._asked.items()
+            )
+        )
+        return (
+            probe_row("chunk", col(Chunk.stream_id), col(Chunk.offset), text=col(Chunk.text)).where(grown),
+            probe_row(
+                "stream",
+                col(Stream.id),
+                col(Stream.length),
+                text=cast(col(Stream.status), Text) + literal(" ") + col(Stream.reason),
+            ).where(col(Stream.id).in_(self._asked)),
+        )
+
+    def deliver(self, rows: Sequence[Row]) -> None:
+        ends: dict[StreamId, TailEnd | None] = {}
+        chunks: dict[StreamId, list[tuple[int, str]]] = {}
+        for kind, key, number, _, text in rows:
+            assert number is not None
+            assert text is not None
+            if kind == "chunk":
+                chunks.setdefault(StreamId(key), []).append((number, text))
+            else:
+                status, _, reason = text.partition(" ")
+                is_over = StreamStatus(status).is_terminal
+                ends[StreamId(key)] = TailEnd(StreamStatus(status), reason, number) if is_over else None
+        for stream_id, tail in self._asked.items():
+            is_first = not tail.is_read.is_set()
+            tail.is_gone = stream_id not in ends
+            tail.end = ends.get(stream_id)
+            tail.is_read.set()
+            new = "".join(text for _, text in sorted(chunks.get(stream_id, ())))
+            if new or is_first or tail.is_complete:
+                tail.grow(new)
+
+
+class StopProbe:
+    """Asks for stop requests, which may come from any process, for the streams that are written here."""
+
+    kinds = frozenset({"stop"})
+
+    def __init__(self, hub: Hub, stop: Callable[[StreamId], None]) -> None:
+        self._hub = hub
+        self._stop = stop
+
+    def selects(self) -> Sequence[Select[Any]]:
+        written = self._hub.written_here()
+        if not written:
+            return ()
+        return (probe_row("stop", col(Stream.id)).where(col(Stream.id).in_(written), col(Stream.stop_requested)),)
+
+    def deliver(self, rows: Sequence[Row]) -> None:
+        for _, key, *_ in rows:
+            self._stop(StreamId(key))
+
+
+class Tailer:
+    """Ticks. `run` is its task."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        hub: Hub,
+        *,
+        probes: Sequence[Probe] = (),
+        stop: Callable[[StreamId], None] = lambda _: None,
+        has_changed: Callable[[], Awaitable[bool]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+        transactions: where the tables are.
+        hub: tells which streams are written here.
+        probes: what the application asks besides, in the same statement.
+        stop: called for a stream written here that somebody asked to stop.
+        has_changed: a cheaper question than a statement, asked first when nothing is live; None asks at each tick.
+        clock: monotonic seconds.
+        """
+        self.chunks = ChunkProbe()
+        self._hub = hub
+        self._probes: tuple[Probe, ...] = (self.chunks, StopProbe(hub, stop), *probes)
+        self._transactions = transactions
+        self._has_changed = has_changed
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self.ticks = 0
+        """Statements so far."""
+
+    def wake(self) -> None:
+        """Read soon: something was committed here, or somebody began to watch."""
+        self._woken.set()
+
+    @contextmanager
+    def watched(self, stream_id: StreamId) -> Generator[Tail]:
+        """Follow a stream's stored text for the time of the block, from its beginning."""
+        with self.chunks.watched(stream_id) as tail:
+            if not tail.is_read.is_set():
+                self.wake()
+            yield tail
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        while True:
+            woken = await self._wait()
+            if not woken and self._pace() == IDLE and self._has_changed is not None and not await self._has_changed():
+                continue
+            try:
+                await self.tick()
+            except DATABASE_AWAY as error:
+                logger.warning("the tables cannot be read (%s); trying again", type(error).__name__)
+                await asyncio.sleep(HERE)
+                self.wake()
+
+    async def tick(self) -> None:
+        """One statement for all that is watched, then fan-out."""
+        selects = [select for probe in self._probes for select in probe.selects()]
+        if not selects:
+            return
+        self.ticks += 1
+        async with self._transactions.read() as session:
+            rows: list[Row] = [tuple(row) for row in (await session.execute(union_all(*selects))).all()]  # pyright: ignore[reportAssignmentType]  # the columns of probe_row
+        for probe in self._probes:
+            probe.deliver([row for row in rows if row[0] in probe.kinds])
+
+    def _pace(self) -> float | None:
+        live, here = self.chunks.live(), self._hub.written_here()
+        if live - here:
+            return ELSEWHERE
+        if here:
+            return HERE
+        return IDLE if any(probe.selects() for probe in self._probes) else None
+
+    async def _wait(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace()):
+                await self._woken.wait()
+            await asyncio.sleep(GATHER)
+        woken = self._woken.is_set()
+        self._woken.clear()
+        return woken

@@ -1,0 +1,277 @@
+"""Tabs: what each open tab has been sent, and what it is to be sent next.
+
+A tab queues no text. For each live reply it remembers how far it has been sent and takes the rest, when it is its turn,
+from text that the process holds once: the writer's channel where this tab drives, the stored text that the tailer reads
+otherwise. So a tab that cannot keep up costs nothing and gets everything at once when it can.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+
+from chat_app import threads
+from chat_app.db import Database
+from chat_app.feeds import Directory, ThreadChange, ThreadFeed
+from chat_app.identity import Identity
+from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
+from chat_app.threads import MessageView, ThreadView
+
+FRAME_EVERY = 0.05
+"""Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
+CONGESTED_WAIT = 0.1
+"""Seconds until a tab whose socket stands is looked at again."""
+TOUCH_EVERY = 60.0
+"""Seconds after which a quiet tab gets an empty update, so that whoever keeps state for it sees that it is there."""
+HISTORY_CHARS = 48_000
+"""Characters of older text that one update carries at most, far below the frame size that closes a socket."""
+
+Frame = tuple[str, int, str]
+"""The name of a text, the offset in it, and what stands there from that offset on."""
+
+
+@dataclass
+class TabUpdate:
+    """What one update of a tab carries; None where nothing is new."""
+
+    frames: list[Frame] = field(default_factory=list)
+    messages: list[MessageView] = field(default_factory=list)
+    people: dict[int, tuple[str, int]] = field(default_factory=dict)
+    thread: ThreadView | None = None
+    directory: list[tuple[str, str]] | None = None
+    is_gone: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.messages or self.thread or self.directory is not None or self.is_gone)
+
+
+class _Text:
+    """A live reply as one tab sees it: from where it takes text, and how far it has got."""
+
+    def __init__(self, stream_id: StreamId) -> None:
+        self.stream_id = stream_id
+        self.sent = 0
+        self.final: MessageView | None = None
+        """The message with its terminal status, which is told only when all the text has been."""
+        self._source = GrowingText()
+        self._stack = ExitStack()
+
+    def take_from(self, source: AbstractContextManager[GrowingText], wake: Callable[[], None]) -> None:
+        """Go on from another source of the same text; offsets mean the same in both."""
+        self._stack.close()
+        self._source = self._stack.enter_context(source)
+        self._stack.enter_context(self._source.subscribed(wake))
+
+    async def first_read(self) -> None:
+        """Wait until what is stored already is at hand."""
+        if isinstance(self._source, Tail):
+            await self._source.is_read.wait()
+
+    def more(self) -> str:
+        """The text that was not sent yet, never past the end of what is stored finally."""
+        text = self._source.since(self.sent)
+        return text if self.final is None else text[: max(0, self.final.length - self.sent)]
+
+    def is_drained(self) -> bool:
+        """Whether the reply has ended and all of it was sent."""
+        is_gone = isinstance(self._source, Tail) and self._source.is_gone
+        return self.final is not None and (is_gone or self.sent >= self.final.length)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._stack.close()
+
+
+class Tab:
+    """One open tab on one thread."""
+
+    def __init__(self, tabs: "Tabs", token: str, who: Identity, thread_id: str) -> None:
+        self.token = token
+        self.who = who
+        self.thread_id = thread_id
+        self._tabs = tabs
+        self._woken = asyncio.Event()
+        self._is_over = False
+        self._texts: dict[str, _Text] = {}
+        self._history: list[Frame] = []
+        self._news = TabUpdate()
+        self._seen_version = 0
+
+    def end(self) -> None:
+        """Send nothing more: another page of the same tab has taken over, or the server stops."""
+        self._is_over = True
+        self._woken.set()
+
+    async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
+        """First the whole page, then what is new, in frames; ends with `end` or when the thread is gone.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        tabs = self._tabs
+        with (
+            tabs.feed.watched(self.thread_id, self._thread_changed),
+            tabs.directory.watched(self._directory_changed),
+            self._closing_texts(),
+        ):
+            await self._load()
+            while not self._is_over:
+                if is_congested():
+                    await asyncio.sleep(CONGESTED_WAIT)
+                    continue
+                self._woken.clear()
+                update = self._collect()
+                if not update:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(TOUCH_EVERY):
+                            await self._woken.wait()
+                            continue
+                yield update
+                if update.is_gone:
+                    return
+                if not self._history:
+                    await asyncio.sleep(FRAME_EVERY)
+
+    async def _load(self) -> None:
+        tabs = self._tabs
+        async with tabs.database.read() as session:
+            thread = await threads.find(session, self.thread_id, self.who.user_id)
+            messages = await threads.newest_messages(session, self.thread_id)
+            directory = await threads.listed(session, self.who.user_id)
+            authors = sorted({message.author_id for message in messages} | {self.who.user_id})
+            people = await threads.people(session, authors)
+        tabs.feed.seen(self.thread_id, thread.version)
+        self._seen_version = thread.version
+        self._news.people |= people
+        self._news.thread = thread
+        self._news.directory = [(entry.id, entry.title) for entry in directory]
+        for message in messages:
+            self._take(message)
+        self._history.reverse()  # the newest first: it is what the reader looks at
+        for text in tuple(self._texts.values()):
+            await text.first_read()  # so that a reload shows at once what was shown before it
+
+    @contextmanager
+    def _closing_texts(self) -> Generator[None]:
+        try:
+            yield
+        finally:
+            for text in self._texts.values():
+                text.close()
+
+    def channel_opened(self, stream_id: StreamId) -> None:
+        """This process has begun to write a stream that this tab drives."""
+        for text in self._texts.values():
+            if text.stream_id == stream_id and (channel := self._tabs.hub.find(stream_id)) is not None:
+                text.take_from(nullcontext(channel), self._woken.set)
+                self._woken.set()
+
+    def _take(self, message: MessageView) -> None:
+        text = self._texts.get(message.name)
+        if message.is_live:
+            if text is None:
+                assert message.stream_id is not None
+                text = self._texts[message.name] = _Text(message.stream_id)
+                text.take_from(self._tabs.source_for(self, message, message.stream_id), self._woken.set)
+            self._news.messages.append(message)
+        elif text is not None:
+            text.final = message
+            self._tabs.tailer.wake()  # the change may have been read before the last of the text
+        else:
+            if message.text:
+                self._history.append((message.name, 0, message.text))
+            self._news.messages.append(message)
+
+    def _thread_changed(self, change: ThreadChange | None) -> None:
+        if change is None:
+            self._news.is_gone = True
+        elif change.thread.version > self._seen_version:
+            self._news.people |= change.people
+            self._news.thread = change.thread
+            for message in change.messages:
+                if message.version > self._seen_version:
+                    self._take(message)
+            self._seen_version = change.thread.version
+        self._woken.set()
+
+    def _directory_changed(self, directory: Sequence[tuple[str, str]]) -> None:
+        self._news.directory = list(directory)
+        self._woken.set()
+
+    def _collect(self) -> TabUpdate:
+        update, self._news = self._news, TabUpdate()
+        for name, text in tuple(self._texts.items()):
+            if more := text.more():
+                update.frames.append((name, text.sent, more))
+                text.sent += len(more)
+            if text.is_drained():
+                assert text.final is not None
+                update.messages.append(text.final)
+                text.close()
+                del self._texts[name]
+                self._tabs.forget(text.stream_id)
+        size = 0
+        while self._history and (not size or size + len(self._history[0][2]) <= HISTORY_CHARS):
+            frame = self._history.pop(0)
+            size += len(frame[2])
+            update.frames.append(frame)
+        return update
+
+
+class Tabs:
+    """The open tabs of this process, by their tokens, and who drives what."""
+
+    def __init__(self, database: Database, hub: Hub, tailer: Tailer, feed: ThreadFeed, directory: Directory) -> None:
+        self.database = database
+        self.hub = hub
+        self.tailer = tailer
+        self.feed = feed
+        self.directory = directory
+        self._open: dict[str, Tab] = {}
+        self._drivers: dict[StreamId, str] = {}
+
+    @contextmanager
+    def open(self, token: str, who: Identity, thread_id: str) -> Generator[Tab]:
+        """Register a tab for the time of the block. The same tab on another page ends what it had before."""
+        if (before := self._open.get(token)) is not None:
+            before.end()
+        tab = self._open[token] = Tab(self, token, who, thread_id)
+        try:
+            yield tab
+        finally:
+            tab.end()
+            if self._open.get(token) is tab:
+                del self._open[token]
+
+    def source_for(self, tab: Tab, message: MessageView, stream_id: StreamId) -> AbstractContextManager[GrowingText]:
+        """Where a tab takes a live reply's text from: the channel if it drives and we write, else the stored text."""
+        drives = self._drives(tab, message, stream_id)
+        if drives and (channel := self.hub.find(stream_id)) is not None:
+            return nullcontext(channel)
+        return self.tailer.watched(stream_id)
+
+    def channel_opened(self, stream_id: StreamId) -> None:
+        """The hub has opened a channel: who drives it takes deltas from now on."""
+        if (tab := self._open.get(self._drivers.get(stream_id, ""))) is not None:
+            tab.channel_opened(stream_id)
+
+    def end_all(self) -> None:
+        """Send nothing more to anybody."""
+        for tab in tuple(self._open.values()):
+            tab.end()
+
+    @property
+    def count(self) -> int:
+        """How many tabs are open."""
+        return len(self._open)
+
+    def forget(self, stream_id: StreamId) -> None:
+        """A stream has ended: nobody drives it any more."""
+        self._drivers.pop(stream_id, None)
+
+    def _drives(self, tab: Tab, message: MessageView, stream_id: StreamId) -> bool:
+        driver = self._drivers.setdefault(stream_id, message.tab)
+        if driver not in self._open and message.asked_by == tab.who.user_id:
+            # The tab that asked is gone: the next one of the same person to open the thread takes the role.
+            driver = self._drivers[stream_id] = tab.token
+        return driver == tab.token

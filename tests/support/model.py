@@ -1,0 +1,61 @@
+"""A model for tests of what stands between it and the page: it says what the test tells it to, when the test does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from chat_app.llm import Turn
+from chat_app.streaming import Finish
+from tests.support.core import HandFed
+
+
+class FakeModel:
+    """Answers each request with the next source in line; remembers what it was asked."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.asked: list[list[Turn]] = []
+        self.sources: list[HandFed] = []
+        self._waiting = asyncio.Event()
+
+    def source(self, number: int) -> HandFed:
+        """What answers the request of this number, from 0."""
+        while len(self.sources) <= number:
+            self.sources.append(HandFed())
+        return self.sources[number]
+
+    async def was_asked(self, times: int) -> None:
+        """Wait for that many requests."""
+        while len(self.asked) < times:
+            self._waiting.clear()
+            await self._waiting.wait()
+
+    async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
+        self.asked.append(list(turns))
+        self._waiting.set()
+        items = self.source(len(self.asked) - 1)()
+        try:
+            async for item in items:
+                yield item
+        finally:
+            await items.aclose()  # pyright: ignore[reportAttributeAccessIssue]  # an async generator
+
+
+class Screen:
+    """What a tab shows, put together from its updates as the page would."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.statuses: dict[str, str] = {}
+        self.frames = 0
+        self.steps: dict[str, list[str]] = {}
+
+    def show(self, frames: Sequence[tuple[str, int, str]]) -> None:
+        """Apply frames; one that leaves a gap or changes what is shown is an error."""
+        for name, offset, text in frames:
+            shown = self.texts.get(name, "")
+            assert offset <= len(shown), f"a gap in {name} at {offset}"
+            assert shown[offset : offset + len(text)] == text[: max(0, len(shown) - offset)], f"{name} changed"
+            self.texts[name] = shown + text[len(shown) - offset :]
+            self.steps.setdefault(name, []).append(text)
+            self.frames += 1

@@ -1,0 +1,83 @@
+"""A running server without its page, and tabs on it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from chat_app.db import Database
+from chat_app.identity import Identity
+from chat_app.services import Services
+from chat_app.settings import Settings
+from chat_app.tabs import Tab
+from tests.support.core import cancelled
+from tests.support.model import FakeModel, Screen
+
+
+def settings(**values: Any) -> Settings:
+    """Settings of a test: nothing from a file, and no demo model."""
+    return Settings(_env_file=None, **{"openai_api_key": "sk-test"} | values)  # pyright: ignore[reportCallIssue]  # pydantic-settings' own argument
+
+
+class OpenTab:
+    """A tab whose updates are shown on a screen as they come."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
+        self.screen = Screen()
+        self.is_congested = False
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        async for update in self.tab.updates(is_congested=lambda: self.is_congested):
+            self.screen.show(update.frames)
+            for message in update.messages:
+                self.screen.statuses[message.name] = message.status.value if message.status else ""
+                if message.status and message.status.is_terminal:
+                    # Whoever is told the end has all the text by then.
+                    assert len(self.screen.texts.get(message.name, "")) == message.length
+            self._news.set()
+
+    async def until(self, name: str, text: str | None = None, status: str | None = None) -> None:
+        """Wait until the screen shows this text and this status."""
+        while not (
+            (text is None or self.screen.texts.get(name) == text)
+            and (status is None or self.screen.statuses.get(name) == status)
+        ):
+            self._news.clear()
+            await self._news.wait()
+
+
+class World:
+    """A running server without its page."""
+
+    def __init__(self, services: Services, model: FakeModel, database: Database) -> None:
+        self.services = services
+        self.model = model
+        self.database = database
+
+    @asynccontextmanager
+    async def tab(self, token: str, who: Identity, thread_id: str) -> AsyncIterator[OpenTab]:
+        """An open tab; what it was sent is on its screen."""
+        with self.services.tabs.open(token, who, thread_id) as tab:
+            opened = OpenTab(tab)
+            running = asyncio.create_task(opened.run())
+            try:
+                yield opened
+            finally:
+                await cancelled(running)
+                if not running.cancelled() and (error := running.exception()) is not None:
+                    raise error
+
+    async def ask(self, who: Identity, thread_id: str, token: str, text: str = "@gpt hi") -> str:
+        """Post and return the name of the reply's text."""
+        posted = await self.services.post(who, thread_id, text, nonce=f"{token} {text}", tab=token)
+        return f"{posted.message_id + 1}.1"
+
+
+@asynccontextmanager
+async def running_world(database: Database, **values: Any) -> AsyncIterator[World]:
+    """Services at work on a database, with these settings and a fake model."""
+    model = FakeModel()
+    async with Services(settings(**values), database, model).running() as services:
+        yield World(services, model, database)

@@ -1,0 +1,82 @@
+"""Context: the model sees this thread up to the prompt, finished replies only, and who said what."""
+
+import pytest
+
+from chat_app import context, threads
+from chat_app.context import model_name
+from chat_app.db import Database
+from chat_app.identity import Identity
+from chat_app.llm import Turn
+from chat_app.models import Message, Role
+from chat_app.streaming import Ending, StreamId, StreamStatus, store
+from chat_app.streaming.tables import utc_now
+from tests.support.people import person, thread
+
+
+class Talk:
+    def __init__(self, database: Database, thread_id: str) -> None:
+        self.database = database
+        self.thread_id = thread_id
+        self._nonce = 0
+
+    async def says(self, who: Identity, text: str) -> threads.Posted:
+        self._nonce += 1
+        async with self.database.write() as session:
+            return await threads.post(
+                session, self.thread_id, who.user_id, text, nonce=f"nonce {self._nonce}", tab="", model=""
+            )
+
+    async def answer(self, stream_id: StreamId | None, text: str, status: StreamStatus) -> None:
+        assert stream_id is not None
+        async with self.database.write() as session:
+            lease = await store.claim(session, stream_id, "test")
+            assert lease is not None
+            await store.append(session, lease, 0, text, first_delta=None)
+            if status.is_terminal:
+                await store.close(session, lease, Ending(status))
+                await threads.store_reply(session, stream_id)
+
+    async def turns(self, prompt_id: int, limit: int = 40) -> list[Turn]:
+        async with self.database.read() as session:
+            return await context.turns_before(session, prompt_id, limit=limit, system_prompt="Be kind.")
+
+
+async def test_only_this_thread_up_to_the_prompt_with_names_and_finished_replies(database: Database) -> None:
+    ada, noor = await person(database, "Ada L"), await person(database, "Noor")
+    talk, other = Talk(database, await thread(database, ada)), Talk(database, await thread(database, ada))
+    await other.says(ada, "Elsewhere")
+    await talk.says(ada, "Morning")
+    done = await talk.says(noor, "@gpt hello")
+    await talk.answer(done.stream_id, "Hello Noor.", StreamStatus.DONE)
+    failed = await talk.says(noor, "@gpt and?")
+    await talk.answer(failed.stream_id, "Half of", StreamStatus.ERROR)
+    running = await talk.says(ada, "@gpt slowly")
+    await talk.answer(running.stream_id, "Still", StreamStatus.STREAMING)
+    prompt = await talk.says(ada, "@gpt now me")
+    await talk.says(noor, "Too late")
+
+    assert await talk.turns(prompt.message_id) == [
+        Turn(Role.SYSTEM, "Be kind."),
+        Turn(Role.USER, "Morning", "Ada_L"),
+        Turn(Role.USER, "@gpt hello", "Noor"),
+        Turn(Role.ASSISTANT, "Hello Noor."),
+        Turn(Role.USER, "@gpt and?", "Noor"),
+        Turn(Role.USER, "@gpt slowly", "Ada_L"),
+        Turn(Role.USER, "@gpt now me", "Ada_L"),
+    ]
+
+
+async def test_the_last_messages_count_and_deleted_ones_do_not(database: Database) -> None:
+    ada = await person(database, "Ada")
+    talk = Talk(database, await thread(database, ada))
+    *_, deleted, last = [await talk.says(ada, f"{number}") for number in range(5)]
+    async with database.write() as session:
+        (await session.get_one(Message, deleted.message_id)).deleted = utc_now()
+    assert [turn.text for turn in await talk.turns(last.message_id, limit=3)] == ["Be kind.", "1", "2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"), [("Ada Lovelace", "Ada_Lovelace"), ("Zoë", "Zo"), ("李雷", ""), ("x" * 99, "x" * 64)]
+)
+def test_a_name_is_sent_in_the_characters_that_are_allowed(name: str, sent: str) -> None:
+    assert model_name(name) == sent

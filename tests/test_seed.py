@@ -1,0 +1,65 @@
+"""The seeded conversation: once, on an empty database, with real replies that the first tab drives."""
+
+import asyncio
+
+import pytest
+
+from chat_app import seed
+from chat_app.db import Database
+from chat_app.models import Message, Thread
+from chat_app.streaming import Finish
+from tests.support.people import count, person, thread
+from tests.support.world import running_world
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seed, "LINES", tuple(seed.Line(line.speaker, line.text, 0) for line in seed.LINES))
+
+
+async def test_it_plays_once_and_its_first_tab_drives_its_replies(database: Database) -> None:
+    async with running_world(database) as world:
+        ada = await person(database)
+        thread_id = await world.services.home(ada, "first tab")
+        async with world.tab("first tab", ada, thread_id) as first, world.tab("second tab", ada, thread_id) as second:
+            await world.model.was_asked(1)
+            world.model.source(0).say("Not stored yet")
+            while "Not stored yet" not in first.screen.texts.values():
+                await asyncio.sleep(0)
+            assert "Not stored yet" not in second.screen.texts.values()
+            world.model.source(0).say(Finish())
+            world.model.source(1).say("And again.", Finish())
+            while list(first.screen.statuses.values()).count("done") < 2:
+                await asyncio.sleep(0)
+        assert await world.services.home(ada, "another tab") == thread_id
+        assert await count(database, Thread) == 1
+
+
+async def test_two_first_tabs_of_two_processes_play_it_once(database: Database) -> None:
+    other = Database(str(database.url))
+    try:
+        async with running_world(database) as one, running_world(other) as two:
+            ada, noor = await person(database), await person(database)
+            homes = await asyncio.gather(
+                *(world.services.home(who, f"{who}") for world in (one, two) for who in (ada, noor))
+            )
+        assert len(set(homes)) == 1
+        assert await count(database, Thread) == 1
+    finally:
+        await other.close()
+
+
+async def test_where_somebody_was_before_it_does_not_play(database: Database) -> None:
+    async with running_world(database) as world:
+        ada = await person(database)
+        thread_id = await thread(database, ada)
+        assert await world.services.home(ada, "tab") == thread_id
+        assert await count(database, Message) == 0
+
+
+async def test_a_setting_turns_it_off(database: Database) -> None:
+    async with running_world(database, chat_seed=False) as world:
+        ada = await person(database)
+        await world.services.home(ada, "tab")
+        assert await count(database, Thread) == 1
+        assert await count(database, Message) == 0

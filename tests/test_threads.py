@@ -1,0 +1,211 @@
+"""Threads: what a send commits, whom it asks, and in which order."""
+
+import asyncio
+
+import pytest
+from sqlmodel import col, select
+
+from chat_app import threads
+from chat_app.access import ThreadUnknown
+from chat_app.db import Database
+from chat_app.identity import Identity
+from chat_app.models import Attempt, Member, MemberRole, Message, Thread, Visibility
+from chat_app.streaming import Ending, Stream, StreamStatus, store
+from chat_app.threads import MessageRefused, Posted
+from tests.support.people import count, person, thread
+
+
+async def post(database: Database, thread_id: str, who: Identity, text: str, nonce: str = "") -> Posted:
+    async with database.write() as session:
+        return await threads.post(
+            session, thread_id, who.user_id, text, nonce=nonce or f"nonce of {text}", tab="tab", model="scripted"
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@gpt hi",
+        "Hi @GPT",
+        "so, @Gpt, what now?",
+        "(@gpt)",
+        "what do you think @gpt?",
+        "@gpt.",
+        "\n@gpt\n",
+        "**@gpt** hi",
+    ],
+)
+def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
+    assert threads.mentions_ai(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@gptmail.com",
+        "me@gpt",
+        "@gpts",
+        "@gpt-4 is a model",
+        "@gpt.com",
+        "gpt",
+        "x/@gpt",
+        "@@gpt",
+        "@gpt@server",
+        "hello",
+    ],
+)
+def test_what_only_looks_like_its_name_does_not_ask_the_ai(text: str) -> None:
+    assert not threads.mentions_ai(text)
+
+
+async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(database: Database) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+
+    posted = await post(database, thread_id, who, "@gpt hello")
+
+    async with database.read() as session:
+        messages = await threads.newest_messages(session, thread_id)
+    assert [(message.position, message.author_id, message.text) for message in messages] == [
+        (1, who.user_id, "@gpt hello"),
+        (2, 0, ""),
+    ]
+    reply = messages[1]
+    assert (reply.status, reply.attempt, reply.stream_id, reply.tab) == (
+        StreamStatus.PENDING,
+        1,
+        posted.stream_id,
+        "tab",
+    )
+
+
+async def test_a_send_that_fails_in_between_commits_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+
+    def no_stream(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(store, "create", no_stream)
+    with pytest.raises(RuntimeError):
+        await post(database, thread_id, who, "@gpt hello")
+
+    assert [await count(database, table) for table in (Message, Attempt, Stream)] == [0, 0, 0]
+
+
+async def test_the_same_nonce_is_the_same_message(database: Database) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+
+    first = await post(database, thread_id, who, "@gpt hello", "one draft")
+    again = await post(database, thread_id, who, "@gpt hello", "one draft")
+
+    assert again == Posted(first.message_id, None)
+    assert await count(database, Message) == 2
+
+
+async def test_two_people_may_use_the_same_nonce(database: Database) -> None:
+    one, other = await person(database), await person(database)
+    thread_id = await thread(database, one)
+    await post(database, thread_id, one, "Hi", "draft")
+    await post(database, thread_id, other, "Hi", "draft")
+    assert await count(database, Message) == 2
+
+
+async def test_positions_of_concurrent_senders_are_the_order_of_commits(database: Database) -> None:
+    people = [await person(database) for _ in range(8)]
+    thread_id = await thread(database, people[0])
+
+    async def send(who: Identity) -> None:
+        for number in range(3):
+            await post(database, thread_id, who, f"{number} of {who.user_id}")
+
+    await asyncio.gather(*(send(who) for who in people))
+
+    async with database.read() as session:
+        messages = await threads.newest_messages(session, thread_id)
+    assert [message.position for message in messages] == list(range(1, 25))
+    assert [message.version for message in messages] == list(range(1, 25))
+    assert [message.id for message in messages] == sorted(message.id for message in messages)
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * (threads.MAX_TEXT + 1)])
+async def test_a_blank_or_endless_message_is_refused_in_words(database: Database, text: str) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+    with pytest.raises(MessageRefused, match=r"\w"):
+        await post(database, thread_id, who, text)
+
+
+async def test_text_is_cleaned_at_the_edge(database: Database) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+    await post(database, thread_id, who, " a\x00b \ud83d\ude00 \ud800 ", "draft")
+    async with database.read() as session:
+        (message,) = await threads.newest_messages(session, thread_id)
+    assert message.text == "ab 😀 \ufffd"
+
+
+async def test_an_unknown_thread_takes_no_message(database: Database) -> None:
+    who = await person(database)
+    with pytest.raises(ThreadUnknown):
+        await post(database, "nowhere", who, "Hello?")
+
+
+async def test_a_private_thread_is_unknown_to_strangers_and_closed_to_viewers(database: Database) -> None:
+    owner, viewer, stranger = [await person(database) for _ in range(3)]
+    thread_id = await thread(database, owner)
+    async with database.write() as session:
+        (await session.get_one(Thread, thread_id)).visibility = Visibility.PRIVATE
+        session.add(Member(thread_id=thread_id, user_id=viewer.user_id, role=MemberRole.VIEWER))
+    posted = await post(database, thread_id, owner, "@gpt mine")
+
+    for who in (viewer, stranger):
+        with pytest.raises(ThreadUnknown):
+            await post(database, thread_id, who, "Let me in")
+        async with database.write() as session:
+            with pytest.raises(ThreadUnknown):
+                await threads.stoppable(session, posted.message_id + 1, who.user_id)
+    async with database.read() as session:
+        assert (await threads.find(session, thread_id, viewer.user_id)).id == thread_id
+        with pytest.raises(ThreadUnknown):
+            await threads.find(session, thread_id, stranger.user_id)
+        with pytest.raises(ThreadUnknown):
+            await threads.message_view(session, posted.message_id, stranger.user_id)
+        assert [entry.id for entry in await threads.listed(session, stranger.user_id)] == []
+        assert [entry.id for entry in await threads.listed(session, viewer.user_id)] == [thread_id]
+
+
+async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Database) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+    posted = await post(database, thread_id, who, "@gpt hello")
+    assert posted.stream_id is not None
+    async with database.write() as session:
+        lease = await store.claim(session, posted.stream_id, "test")
+        assert lease is not None
+        await store.append(session, lease, 0, "Hello ", first_delta=None)
+        await store.append(session, lease, 6, "there.", first_delta=None)
+    async with database.write() as session:
+        assert await store.close(session, lease, Ending(StreamStatus.DONE))
+        await threads.store_reply(session, posted.stream_id)
+
+    async with database.read() as session:
+        changed = await threads.messages_changed_since(session, thread_id, 1)
+        version = (await session.execute(select(col(Thread.version)))).scalar_one()
+    assert [(message.text, message.status, message.version) for message in changed] == [
+        ("Hello there.", StreamStatus.DONE, version)
+    ]
+
+
+async def test_a_thread_is_titled_by_its_first_message(database: Database) -> None:
+    who = await person(database)
+    thread_id = await thread(database, who)
+    await post(database, thread_id, who, "@gpt   how do rivers\nfind the sea, " + "and why " * 20)
+    await post(database, thread_id, who, "Something else")
+    async with database.read() as session:
+        title = (await threads.find(session, thread_id, who.user_id)).title
+    assert title.startswith("how do rivers find the sea, and why")
+    assert len(title) == threads.TITLE_LENGTH
