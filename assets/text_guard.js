@@ -17,8 +17,8 @@ export const LIMITS = {
   cells: 2_000, // bars, in all tables together
   tags: 200, // HTML tags, which nest as deep as they are many
   footnotes: 50, // with a footnote the whole text is one block, parsed anew at each update
-  fence: 60_000, // characters in all code blocks
-  fenceLines: 3_000,
+  fence: 40_000, // characters in all code blocks
+  fenceLines: 1_500,
   fenceLine: 4_000, // characters: the highlighter works line by line
 };
 

@@ -13,11 +13,11 @@ import {
   useContext,
   useEffect,
   useLayoutEffect,
-  useMemo,
   useRef,
   useState,
   useSyncExternalStore,
 } from "react";
+import { flushSync } from "react-dom";
 import { code } from "@streamdown/code";
 import { defaultRehypePlugins, Streamdown } from "streamdown";
 import { StateStoreContext } from "$/utils/context-registry";
@@ -184,6 +184,46 @@ const Thinking = ({ label }) =>
     createElement("i"),
   );
 
+// A hundred messages at once would hold up the page for seconds. So finished ones take turns, the newest first and as
+// many as the reader is about to see before the first paint; until its turn a message shows its text as it is.
+const SLICE_MS = 50;
+const BETWEEN_MS = 16;
+const waiting = [];
+let isTakingTurns = false;
+
+function takeTurns() {
+  const start = performance.now();
+  while (waiting.length > 0 && performance.now() - start < SLICE_MS) flushSync(waiting.pop());
+  isTakingTurns = waiting.length > 0;
+  if (isTakingTurns) setTimeout(takeTurns, BETWEEN_MS);
+}
+
+function useTurn(isFirst) {
+  const [hasTurn, setHasTurn] = useState(isFirst);
+  useLayoutEffect(() => {
+    if (hasTurn) return undefined;
+    const take = () => setHasTurn(true);
+    waiting.push(take);
+    if (!isTakingTurns) {
+      isTakingTurns = true;
+      queueMicrotask(takeTurns);
+    }
+    return () => {
+      const place = waiting.indexOf(take);
+      if (place >= 0) waiting.splice(place, 1);
+    };
+  }, [hasTurn]);
+  return hasTurn;
+}
+
+function RenderedText({ text, isLive }) {
+  const [guard] = useState(createGuard);
+  const hasTurn = useTurn(isLive);
+  return hasTurn && !guard.isTooMuch(text)
+    ? createElement(PlainOnError, { text }, createElement(Markdown, { text, isLive }))
+    : createElement(PlainText, { text });
+}
+
 /**
  * The text of the message `name`, as Markdown.
  *
@@ -192,14 +232,11 @@ const Thinking = ({ label }) =>
  */
 export const MessageText = memo(function MessageText({ name, live, byAi, thinking }) {
   const text = useText(name);
-  const guard = useMemo(createGuard, [name]);
   if (text === "") return live ? createElement(Thinking, { label: thinking }) : null;
   return createElement(
     "div",
     { className: "message-text", "data-live": live || undefined, "data-by": byAi ? "ai" : "person", dir: "auto" },
-    guard.isTooMuch(text)
-      ? createElement(PlainText, { text })
-      : createElement(PlainOnError, { key: name, text }, createElement(Markdown, { text, isLive: live })),
+    createElement(RenderedText, { key: name, text, isLive: live }),
   );
 });
 

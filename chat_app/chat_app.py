@@ -1,5 +1,6 @@
 """The composition root: settings, services, pages, and the app with its lifespan, routes and cookie."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from chat_app.settings import get_settings
 from chat_app.socket_guard import guard_socket
 from chat_app.state import Live
 
+logger = logging.getLogger(__name__)
 settings = get_settings()
 
 
@@ -29,7 +31,7 @@ def with_cookie(inner: ASGIApp) -> ASGIApp:
 def cookie_script() -> rx.Component:
     """Fetch the cookie for a page that Vite serves, before the page's own scripts open the socket.
 
-    The backend is on another port of the name that the page was opened under; only a script that blocks is early enough.
+    The backend is on another port of the page's host; only a script that blocks is early enough.
     """
     port = urlsplit(rx.config.get_config().api_url).port
     address = f"'//' + location.hostname + ':{port}{cookie.SCRIPT}'"
@@ -38,6 +40,11 @@ def cookie_script() -> rx.Component:
             "dangerouslySetInnerHTML": {"__html": f"document.write('<script src=\"' + {address} + '\"><\\/script>')"}
         }
     )
+
+
+def report(exception: Exception) -> None:  # Reflex asks for this name
+    """Log what a handler did not foresee; the page is told nothing of it (Reflex would show the text)."""
+    logger.error("a handler failed", exc_info=exception)
 
 
 @asynccontextmanager
@@ -52,6 +59,8 @@ app = rx.App(
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),
+    toaster=None,
+    backend_exception_handler=report,
 )
 guard_socket(app)
 app.register_lifespan_task(lifespan)

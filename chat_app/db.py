@@ -12,12 +12,13 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from chat_app.settings import PROJECT
+
 try:
     import fcntl
 except ImportError:  # Windows has no flock: no process there takes itself for alone
     fcntl = None
 
-PROJECT = Path(__file__).resolve().parent.parent
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another writer before it gives up; the flusher then tries again."""
 MIGRATION_LOCK = 0x7472_6962

@@ -38,8 +38,8 @@ class Pace:
     """How long the model takes before each delta, in seconds."""
 
     first: float = 0.4
-    shortest: float = 0.025
-    longest: float = 0.040
+    shortest: float = 0.022
+    longest: float = 0.034
     after_sentence: float = 0.090
 
     async def before(self, previous: str) -> None:

@@ -89,7 +89,10 @@ class _Turn:
 
 @dataclass(frozen=True)
 class _Question:
+    """What is asked: the text after the last mention, or the whole message; `lead` is what stood before that."""
+
     text: str
+    lead: str
     asker: str
     earlier: tuple[_Turn, ...]
     now: datetime
@@ -115,7 +118,7 @@ class _Question:
     @property
     def last_topic(self) -> str:
         """What the talk was about before a follow-up such as "more"."""
-        said = (turn.text[:_HEAD] for turn in reversed(self.earlier) if turn.role == "user")
+        said = (_MENTION.sub(" ", turn.text[:_HEAD]) for turn in reversed(self.earlier) if turn.role == "user")
         return next((_topic(text) for text in said if not _FOLLOW_UP.search(text)), "that")
 
     def pick(self, choices: Sequence[T], turn: int = 0) -> T:
@@ -130,11 +133,10 @@ def _turns(messages: Sequence[ChatMessage]) -> list[_Turn]:
             continue
         fields = cast("Mapping[str, object]", message)
         role, name = fields.get("role"), fields.get("name")
-        text = _clean(_content(fields.get("content")))
         turns.append(
             _Turn(
                 role if isinstance(role, str) else "",
-                _MENTION.sub(" ", text).strip() if role == "user" else text,
+                _clean(_content(fields.get("content"))),
                 _plain(_clean(name[:200]))[:40].strip() if isinstance(name, str) else "",
             )
         )
@@ -160,9 +162,13 @@ def _clean(text: str) -> str:
 def _question(turns: Sequence[_Turn], now: datetime) -> _Question:
     at = next((index for index in reversed(range(len(turns))) if turns[index].role == "user"), None)
     asked = _Turn("user", "", "") if at is None else turns[at]
-    seed = int.from_bytes(hashlib.sha256(asked.text.lower().encode()).digest()[:4], "big")
+    *lead, text = _MENTION.split(asked.text)
+    if len(_WORD.findall(text)) < 3:
+        lead, text = [], " ".join([*lead, text])
+    text = text.strip()
+    seed = int.from_bytes(hashlib.sha256(text.lower().encode()).digest()[:4], "big")
     earlier = tuple(turn for turn in turns[: at or 0] if turn.role in ("user", "assistant") and turn.text.strip())
-    return _Question(asked.text, asked.name, earlier, now, seed)
+    return _Question(text, " ".join(lead).strip(), asked.name, earlier, now, seed)
 
 
 def _rest_of_unfinished_reply(turns: Sequence[_Turn], now: datetime) -> str:
@@ -223,6 +229,12 @@ def _title(topic: str) -> str:
     return topic[:1].upper() + topic[1:]
 
 
+_SMALL_WORDS = re.compile(
+    r"^(?:(?:please|the|this|these|following|words?|characters?|letters?|lines?|are|text|sentence|phrase|in|of)\b[\s:]*)+",
+    re.IGNORECASE,
+)
+
+
 def _material(question: _Question, request: str) -> str:
     """The text that a request such as "count the words in …" is about; what was said before, if it brings none."""
     text = question.text
@@ -235,13 +247,12 @@ def _material(question: _Question, request: str) -> str:
         return text[opening.end() : closing]
     after = re.search(rf"\b(?:{request})[^\n:]{{0,80}}?:\s*(.+)", text, re.IGNORECASE | re.DOTALL)
     after = after or re.search(rf"\b(?:{request})\s+(.+)", text, re.IGNORECASE | re.DOTALL)
-    small_words = (
-        r"^(?:(?:the|this|these|following|words?|characters?|letters?|lines?|are|text|sentence|phrase|in|of)\b[\s:]*)+"
-    )
-    given = re.sub(small_words, "", after[1].strip(), flags=re.IGNORECASE) if after else ""
+    given = _SMALL_WORDS.sub("", after[1].strip()) if after else ""
     given = given if len(given) > _HEAD else given.removesuffix("?")  # the question's own mark
     refers_back = re.fullmatch(r"(?:it|that|above|last message)?\W*", given[:_HEAD], re.IGNORECASE)
-    return next((turn.text for turn in reversed(question.earlier)), "") if refers_back else given
+    if not refers_back:
+        return given
+    return question.lead or next((turn.text for turn in reversed(question.earlier)), "")
 
 
 def _count(number: int, noun: str) -> str:
@@ -614,10 +625,11 @@ def _answer_code(question: _Question, _: re.Match[str]) -> str:
 
 def _answer_comparison(question: _Question, found: re.Match[str]) -> str | None:
     listed = found["listed"] or found["pair"] or found["either"]
-    joints = r"\s*(?:,|&|\b(?:versus|vs|and|with|to|or)\b\.?)\s*"
+    joints = (r"\s(?:versus|vs\.?|with|against)\s", r"\s*(?:,|&|\b(?:and|or)\b)\s*", r"\sto\s")
+    joint = next((joint for joint in joints if re.search(joint, listed, re.IGNORECASE)), "$")
     ends = re.compile(r"\s(?:for|in|when|as|please|on|by|if)\b.*$|[?!;:\n].*$", re.IGNORECASE | re.DOTALL)
-    parts = [ends.sub("", part.strip()) for part in re.split(joints, listed, flags=re.IGNORECASE)]
-    names = [_title(_shorten(_plain(_LEAD_IN.sub("", part)), 30)) for part in parts]
+    parts = [ends.sub("", part.strip()) for part in re.split(joint, listed, flags=re.IGNORECASE)]
+    names = [_title(_shorten(_plain(_LEAD_IN.sub("", part)), 40)) for part in parts]
     names = [name for name in dict.fromkeys(names) if name][:4]
     if len(names) < 2:
         return None
@@ -859,6 +871,17 @@ _KINDS = (
         r"\bwhat(?:'s| is)? (?:the )?(?:current )?(?:time|date)(?: is it| is| today| now|\W*$)",
         r"\b(?:what|which) (?:day|year|month) is\b",
         r"\b(?:current (?:time|date)|today'?s date)\b",
+    ),
+    _kind(
+        "tab_or_server",
+        r"\b(?:tab|browser)\b.{1,40}\bserver\b(?=.{0,40}\btable\b|\W*$)",
+        r"\bserver\b.{1,40}\b(?:tab|browser)\b(?=.{0,40}\btable\b|\W*$)",
+    ),
+    _kind(
+        "difference",
+        r"\b(?:different|difference|special|unlike|better)\b.{0,30}\b(?:here|other (?:ai )?(?:chats?|apps?)|chatgpt)\b",
+        r"\b(?:repl(?:y|ies)|chat|app|thread) here\b.{0,20}\b(?:different|special|better)\b",
+        r"\bwhat(?:'s| is) (?:so )?(?:different|special) (?:about|with) (?:this|it)\b",
     ),
     _kind("viewers", r"\b(?:driver|follower)s?\b.{1,40}\b(?:driver|follower)s?\b"),
     _kind(

@@ -30,13 +30,14 @@ class Turn:
 class OpenAIModel:
     """Streams replies over one client that the whole process shares."""
 
-    def __init__(self, settings: Settings, *, base_url: str | None = None) -> None:
+    def __init__(self, settings: Settings, *, base_url: str | None = None, name: str | None = None) -> None:
         """Args:
         settings: key, endpoint, model and limits.
         base_url: an endpoint that takes the place of the settings' one, such as the demo model's.
+        name: a model there.
         """
         key = settings.openai_api_key
-        self.name = settings.openai_model
+        self.name = name or settings.openai_model
         self._limit = settings.chat_max_reply_tokens
         self._limit_key = "max_completion_tokens"
         self._client = AsyncOpenAI(

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from chat_app import context, identity, seed, threads
 from chat_app.db import Database
-from chat_app.demo_model import serve_demo_model
+from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, ThreadFeed
 from chat_app.identity import Identity
 from chat_app.llm import OpenAIModel, Turn
@@ -310,8 +310,11 @@ async def serving(settings: Settings) -> AsyncGenerator[Services]:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         await database.migrate()
-        base_url = await stack.enter_async_context(serve_demo_model()) if settings.uses_demo_model else None
-        model = OpenAIModel(settings, base_url=base_url)
+        if settings.uses_demo_model:
+            base_url = await stack.enter_async_context(serve_demo_model())
+            model = OpenAIModel(settings, base_url=base_url, name=DEMO_MODEL)
+        else:
+            model = OpenAIModel(settings)
         stack.push_async_callback(model.close)
         running = await stack.enter_async_context(Services(settings, database, model).running())
         _current.append(running)

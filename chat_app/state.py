@@ -7,7 +7,7 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
 import reflex as rx
@@ -111,6 +111,13 @@ def thread_in_address(state: rx.State) -> str:
     return clean(str(getattr(state, "thread_id", "")))
 
 
+def update_vars(state: rx.State, **values: Any) -> None:
+    """Set the vars whose value is another one: Reflex sends whatever was assigned, equal or not."""
+    for name, value in values.items():
+        if getattr(state, name) != value:
+            setattr(state, name, value)
+
+
 class Viewer(rx.State):
     """Who looks at this tab, and what they can choose from."""
 
@@ -134,19 +141,20 @@ class Transcript(rx.State):
     is_loaded: bool = False
     is_missing: bool = False
 
-    def _show(self, messages: Sequence[MessageView]) -> None:
-        rows = {row[0]: row for row in map(row_of, messages)}
-        if not rows:
-            return
-        self.recent = [rows.pop(row[0], row) for row in self.recent]
-        if any(row[0] in rows for row in self.older):
-            self.older = [rows.pop(row[0], row) for row in self.older]
-        if rows:
-            recent = [*self.recent, *rows.values()]
-            if len(recent) > 2 * RECENT:
-                self.older = [*self.older, *recent[:-RECENT]]
-                recent = recent[-RECENT:]
-            self.recent = recent
+    def _show(self, update: TabUpdate) -> None:
+        people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
+        rows = {row[0]: row for row in map(row_of, update.messages)}
+        recent = [rows.pop(row[0], row) for row in self.recent]
+        older = [rows.pop(row[0], row) for row in self.older]
+        recent += rows.values()
+        if len(recent) > 2 * RECENT:
+            older += recent[:-RECENT]
+            recent = recent[-RECENT:]
+        update_vars(self, people={**self.people, **people}, older=older, recent=recent)
+        if update.thread is not None:
+            update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
+        if update.is_gone:
+            update_vars(self, is_missing=True, title="")
 
 
 class Live(rx.State):
@@ -167,8 +175,7 @@ class Live(rx.State):
                     await self._send(update)
         except ThreadUnknown:
             async with self:
-                transcript = await self.get_state(Transcript)
-                transcript.is_missing = transcript.is_loaded = True
+                update_vars(await self.get_state(Transcript), is_missing=True, is_loaded=True, title="")
 
     @remote
     async def catch_up(self, name: str, have: int) -> None:
@@ -183,33 +190,29 @@ class Live(rx.State):
 
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
-            viewer, transcript = await self.get_state(Viewer), await self.get_state(Transcript)
-            viewer.me, viewer.name, viewer.hue = who.user_id, who.name, who.hue
-            viewer.is_demo = services().settings.uses_demo_model
-            viewer.notice = ""
+            self.f = []  # a reload brings the last window back, whose frames would look like gaps
+            update_vars(
+                await self.get_state(Viewer),
+                me=who.user_id,
+                name=who.name,
+                hue=who.hue,
+                is_demo=services().settings.uses_demo_model,
+                notice="",
+            )
+            transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
-                transcript.thread, transcript.title, transcript.people = thread_id, "", {}
-                transcript.older, transcript.recent = [], []
-                transcript.is_loaded = False
-            transcript.is_missing = False
+                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False)
+            update_vars(transcript, thread=thread_id, is_missing=False)
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
             if update.frames:
                 self.f = update.frames
             transcript = await self.get_state(Transcript)
-            if update.people:
-                people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items() if user}
-                if not people.items() <= transcript.people.items():
-                    transcript.people = {**transcript.people, **people}
-            transcript._show(update.messages)
-            if update.thread is not None:
-                transcript.title, transcript.reply_mode = update.thread.title, update.thread.reply_mode
-                transcript.is_loaded = True
-            transcript.is_missing = transcript.is_missing or update.is_gone
+            transcript._show(update)
             if update.directory is not None:
-                viewer = await self.get_state(Viewer)
-                viewer.threads = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
+                links = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
+                update_vars(await self.get_state(Viewer), threads=links)
 
 
 def row_of(message: MessageView) -> Row:

@@ -126,7 +126,6 @@ async def test_models_are_listed_and_an_unknown_one_is_not_found() -> None:
         request("hi", max_tokens=0),
         request("hi", max_tokens="many"),
     ],
-    ids=str,
 )
 async def test_bad_input_is_refused_in_openais_shape(body: bytes | dict[str, Any]) -> None:
     async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
@@ -320,6 +319,18 @@ def test_what_people_wrote_comes_back_only_as_words_or_as_code(question: str) ->
         prose = re.sub(r"(`{3,})(?:.|\n)*?\n\1", "", reply)
         prose = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", prose)
         assert not re.search(r"[<\[\]~@]|://|//|www\.", prose), prose
+
+
+def test_backticks_in_a_text_do_not_end_the_code_it_is_shown_in() -> None:
+    assert ask("uppercase: one\n```\n<b>") == "````text\nONE\n```\n<B>\n````"
+    assert "```a ` b `` <i>```" in ask("summarise this thread", before=[{"role": "user", "content": "a ` b `` <i>"}])
+
+
+def test_what_is_asked_stands_after_the_mention() -> None:
+    assert ask("Yes, we should plan that. @gpt what is 6*7, by the way?") == ask("what is 6*7, by the way?")
+    assert "three words here" in ask("three words here @GPT, reverse this please").lower()[::-1]
+    assert ask("thanks @gpt") == ask("thanks")
+    assert "`a@gptmail.com now`" in ask("count the words in a@gptmail.com now")
 
 
 anything = st.recursive(
