@@ -24,13 +24,11 @@ async def test_it_plays_once_and_its_first_tab_drives_its_replies(database: Data
         async with world.tab("first tab", ada, thread_id) as first, world.tab("second tab", ada, thread_id) as second:
             await world.model.was_asked(1)
             world.model.source(0).say("Not stored yet")
-            while "Not stored yet" not in first.screen.texts.values():
-                await asyncio.sleep(0)
+            await first.until_screen(lambda screen: "Not stored yet" in screen.texts.values())
             assert "Not stored yet" not in second.screen.texts.values()
             world.model.source(0).say(Finish())
             world.model.source(1).say("And again.", Finish())
-            while list(first.screen.statuses.values()).count("done") < 2:
-                await asyncio.sleep(0)
+            await first.until_screen(lambda screen: list(screen.statuses.values()).count("done") == 2)
         assert await world.services.home(ada, "another tab") == thread_id
         assert await count(database, Thread) == 1
 

@@ -166,12 +166,13 @@ async def test_the_model_is_never_called_when_the_commit_fails(world: World, mon
     ada = await person(world.database)
     thread_id = await thread(world.database, ada)
 
-    async def fail(*_: object) -> None:
-        raise OSError
+    async def no_disk(*_: object) -> None:
+        raise OSError(28, "no space")
 
-    with monkeypatch.context() as patched, pytest.raises(OSError):
-        patched.setattr("sqlalchemy.ext.asyncio.AsyncSession.flush", fail)
-        await world.ask(ada, thread_id, "ada")
+    with monkeypatch.context() as patched:
+        patched.setattr("sqlalchemy.ext.asyncio.AsyncSession.flush", no_disk)
+        with pytest.raises(OSError, match="no space"):
+            await world.ask(ada, thread_id, "ada")
 
     assert await count(world.database, Message) == 0
     assert world.model.asked == []

@@ -55,7 +55,11 @@ def _thread(thread: ThreadLink) -> rx.Component:
 def _me() -> rx.Component:
     return rx.el.div(
         rx.el.span(class_name="person-dot size-2.5 shrink-0 rounded-full", style={"--hue": Viewer.hue}),
-        rx.el.span(rx.el.span(f"{words.YOU_ARE} ", class_name="sr-only"), Viewer.name, class_name="min-w-0 truncate"),
+        rx.el.span(
+            rx.el.span(f"{words.YOU_ARE} ", class_name="sr-only"),
+            rx.el.span(Viewer.name, id="my-name"),
+            class_name="min-w-0 truncate",
+        ),
         class_name="flex min-w-0 flex-1 items-center gap-2.5 text-sm font-medium",
     )
 

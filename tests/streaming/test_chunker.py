@@ -27,7 +27,7 @@ def fed(deltas: Iterable[str], rule: ChunkRule = SENTENCES, now: float = 0.0) ->
 
 
 def chunks(text: str, granularity: Granularity = Granularity.SENTENCE) -> list[str]:
-    """The chunks of a text that comes one code point at a time, each taken as soon as it is due; the last is the rest."""
+    """The chunks of a text that comes by single code points, each taken as soon as it is due; the last is the rest."""
     chunker = Chunker(ChunkRule(granularity, max_chars=10_000))
     found: list[str] = []
     for char in text:
@@ -464,6 +464,7 @@ def test_one_huge_delta_without_a_boundary_is_cut_up_in_linear_work() -> None:
 
 def test_no_text_is_looked_at_twice() -> None:
     class Counted(str):
+        __slots__ = ()
         looked_at = 0
 
         def __iter__(self) -> Any:

@@ -53,7 +53,8 @@ class Core:
     ) -> None:
         self.transactions = transactions
         self.holder = holder
-        self.hub = Hub()
+        self._opened = asyncio.Event()
+        self.hub = Hub(on_open=lambda _: self._opened.set())
         self.flusher = Flusher(transactions, close_hook=close_hook, on_commit=lambda: self.tailer.wake())
         self.tailer = Tailer(transactions, self.hub, stop=self.stop)
         self.writers: dict[StreamId, Writer] = {}
@@ -96,7 +97,8 @@ class Core:
     async def until_published(self, stream_id: StreamId, length: int) -> str:
         """Wait until the channel has at least this many code points; return them all."""
         while (channel := self.hub.find(stream_id)) is None:
-            await asyncio.sleep(0)
+            self._opened.clear()
+            await self._opened.wait()
         grown = asyncio.Event()
         with channel.subscribed(grown.set):
             while channel.length < length:

@@ -24,11 +24,17 @@ Mode = Literal["prod", "dev"]
 
 @dataclass
 class Server:
-    """A running server: its page's address, its log, and its process, which leads a group of its own."""
+    """A running server: its page's address, its data, its log, and its process, which leads a group of its own."""
 
     url: str
+    directory: Path
     log: Path
     process: subprocess.Popen[bytes]
+
+    @property
+    def database(self) -> Path:
+        """Its SQLite file."""
+        return self.directory / "tributary.db"
 
     def kill(self) -> None:
         """End it at once, with no chance to tidy up."""
@@ -77,7 +83,7 @@ def running_server(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        server = Server(f"http://127.0.0.1:{port}", log, process)
+        server = Server(f"http://127.0.0.1:{port}", directory, log, process)
         try:
             _wait_until_it_answers(server)
             yield server

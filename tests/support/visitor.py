@@ -1,6 +1,6 @@
 """Somebody who uses the page in a browser of their own."""
 
-from typing import Any, Self
+from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocket, expect
 
@@ -112,11 +112,11 @@ class Visitor:
         assert self._context is not None
         return self._context
 
-    async def leave(self) -> Self:
+    async def leave(self) -> None:
         """Close the browser."""
         if self._context is not None:
             await self._context.close()
-        return self
+            self._context = None
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"warning", "error"} and not message.text.startswith(BENIGN):

@@ -1,7 +1,7 @@
 """A running server without its page, and tabs on it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,10 +40,16 @@ class OpenTab:
 
     async def until(self, name: str, text: str | None = None, status: str | None = None) -> None:
         """Wait until the screen shows this text and this status."""
-        while not (
-            (text is None or self.screen.texts.get(name) == text)
-            and (status is None or self.screen.statuses.get(name) == status)
-        ):
+        await self.until_screen(
+            lambda screen: (
+                (text is None or screen.texts.get(name) == text)
+                and (status is None or screen.statuses.get(name) == status)
+            )
+        )
+
+    async def until_screen(self, is_so: Callable[[Screen], bool]) -> None:
+        """Wait until something is so of the screen."""
+        while not is_so(self.screen):
             self._news.clear()
             await self._news.wait()
 
