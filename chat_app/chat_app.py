@@ -50,6 +50,8 @@ def report(exception: Exception) -> None:  # Reflex asks for this name
 @asynccontextmanager
 async def lifespan() -> AsyncGenerator[None]:
     """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
+    if not settings.is_loopback and not settings.names_origins:
+        logger.warning("other machines can connect only from an address that ALLOWED_ORIGINS names; it names none")
     async with serving(settings):
         yield
 

@@ -15,10 +15,20 @@ NAME_LENGTH = 64
 """The longest `name` the chat completions interface takes, in characters."""
 
 
-async def turns_before(session: AsyncSession, prompt_id: int, *, limit: int, system_prompt: str) -> list[Turn]:
-    """The last `limit` messages of the prompt's thread up to the prompt itself, oldest first, after the system prompt.
+CHARS_PER_TOKEN = 4
+"""Bytes of UTF-8 that a token stands for, roughly: exact counts differ by model and need its data."""
+TOKENS_PER_TURN = 8
+"""What the form of a message takes besides its text: role, name and separators."""
+GO_ON = "Continue your last message exactly where it broke off. Repeat nothing of it."
 
-    Unfinished and failed replies are left out, and so is what was deleted.
+
+async def turns_before(
+    session: AsyncSession, prompt_id: int, *, limit: int, tokens: int, system_prompt: str, so_far: str = ""
+) -> list[Turn]:
+    """The last messages of the prompt's thread up to the prompt itself, oldest first, after the system prompt.
+
+    At most `limit` of them, and no more than `tokens` together as estimated; the prompt is always there. Unfinished and
+    failed replies are left out, and so is what was deleted. `so_far` is the beginning of an answer to go on from.
     """
     prompt = await session.get_one(Message, prompt_id)
     said = (
@@ -40,8 +50,22 @@ async def turns_before(session: AsyncSession, prompt_id: int, *, limit: int, sys
         .limit(limit)
     )
     rows = (await session.execute(said)).all()
-    turns = [Turn(role, text, model_name(name or "")) for role, text, name in reversed(rows) if text]
-    return [Turn(Role.SYSTEM, system_prompt), *turns] if system_prompt else turns
+    said_last = [Turn(role, text, model_name(name or "")) for role, text, name in rows if text]
+    around = [Turn(Role.ASSISTANT, so_far), Turn(Role.USER, GO_ON)] if so_far else []
+    first = [Turn(Role.SYSTEM, system_prompt)] if system_prompt else []
+    left = tokens - sum(map(estimated_tokens, (*first, *around)))
+    kept: list[Turn] = []
+    for turn in said_last:
+        left -= estimated_tokens(turn)
+        if kept and left < 0:
+            break
+        kept.append(turn)
+    return [*first, *reversed(kept), *around]
+
+
+def estimated_tokens(turn: Turn) -> int:
+    """About what a message costs of the model's context."""
+    return len(turn.text.encode()) // CHARS_PER_TOKEN + TOKENS_PER_TURN
 
 
 def model_name(name: str) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlmodel import col
 
-from chat_app import threads
+from chat_app import views
 from chat_app.db import Database
 from chat_app.models import Thread, Visibility
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.tailer import Row, probe_row
-from chat_app.threads import MessageView, ThreadView
+from chat_app.views import MessageView, ThreadView
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,10 @@ class ThreadFeed:
         self._asked = [thread_id for thread_id, watch in self._watches.items() if watch.version is not None]
         if not self._asked:
             return ()
-        return (probe_row("thread", col(Thread.id), col(Thread.version)).where(col(Thread.id).in_(self._asked)),)
+        versions = probe_row("thread", col(Thread.id), col(Thread.version))
+        return (versions.where(col(Thread.id).in_(self._asked), col(Thread.deleted).is_(None)),)
 
-    def deliver(self, rows: Sequence[Row]) -> None:
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
         versions = {row[1]: row[2] or 0 for row in rows}
         for thread_id in self._asked:
             watch = self._watches.get(thread_id)
@@ -116,10 +117,10 @@ class ThreadFeed:
 
     async def _changes(self, thread_id: str, version: int) -> ThreadChange:
         async with self._database.read() as session:
-            thread = await session.get_one(Thread, thread_id)
-            messages = await threads.messages_changed_since(session, thread_id, version)
-            people = await threads.people(session, sorted({message.author_id for message in messages}))
-        return ThreadChange(ThreadView(thread.id, thread.title, thread.reply_mode, thread.version), messages, people)
+            thread = await views.thread(session, thread_id)
+            messages = await views.messages_changed_since(session, thread_id, version)
+            people = await views.people(session, sorted({message.author_id for message in messages}))
+        return ThreadChange(thread, messages, people)
 
 
 class Directory:
@@ -150,14 +151,14 @@ class Directory:
         rank = func.row_number().over(order_by=(col(Thread.active).desc(), col(Thread.id)))
         newest = (
             select(col(Thread.id), col(Thread.title), rank.label("rank"))
-            .where(col(Thread.visibility) == Visibility.OPEN)
+            .where(col(Thread.visibility) == Visibility.OPEN, col(Thread.deleted).is_(None))
             .order_by(col(Thread.active).desc(), col(Thread.id))
-            .limit(threads.LISTED)
+            .limit(views.LISTED)
             .subquery()
         )
         return (probe_row("directory", newest.c.id, newest.c.rank, text=newest.c.title),)
 
-    def deliver(self, rows: Sequence[Row]) -> None:
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
         if not self._is_asked:
             return
         self._asked_at = self._clock()

@@ -13,8 +13,11 @@ from chat_app.components.sidebar import open_button
 from chat_app.state import Transcript
 
 
-def shell(sidebar: rx.Component, *main: rx.Component) -> rx.Component:
-    """The page: the sidebar beside the main part, or over it as a drawer where there is no room for both."""
+def shell(sidebar: rx.Component, title_button: rx.Component, *main: rx.Component) -> rx.Component:
+    """The page: the sidebar beside the main part, or over it as a drawer where there is no room for both.
+
+    `title_button` stands at the end of the title's line.
+    """
     return rx.el.div(
         sidebar,
         rx.el.main(
@@ -24,6 +27,7 @@ def shell(sidebar: rx.Component, *main: rx.Component) -> rx.Component:
                     rx.cond(Transcript.title != "", Transcript.title, words.UNTITLED),
                     class_name="min-w-0 flex-1 truncate text-sm font-semibold",
                 ),
+                title_button,
                 class_name="flex h-14 shrink-0 items-center gap-1 border-b border-border px-2 md:px-6",
             ),
             *main,

@@ -75,7 +75,8 @@ class Session(SQLModel, table=True):
 class Thread(SQLModel, table=True):
     """A conversation. `version` grows with every change that its page shows, `last_position` with every message.
 
-    `origin` is null but for threads that may exist once only, such as the seeded one.
+    A deleted one is gone for everybody at once; its rows follow in batches. `origin` is null but for threads that may
+    exist once only, such as the seeded one.
     """
 
     id: str = Field(default_factory=new_thread_id, primary_key=True, max_length=22)
@@ -90,6 +91,7 @@ class Thread(SQLModel, table=True):
     origin: str | None = Field(default=None, max_length=16, unique=True)
     created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     active: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+    deleted: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Member(SQLModel, table=True):
@@ -127,10 +129,16 @@ class Message(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """A stream as one try at answering a message. `tab` names the tab that asked, which drives."""
+    """A stream as one try at answering a message. `tab` names the tab that asked, which drives.
+
+    A retry is a new version of the reply's text. A continuation adds to the version that is there: its stream's text
+    stands at `base`, in code points, of the message's.
+    """
 
     message_id: int = Field(primary_key=True, foreign_key="message.id")
     number: int = Field(primary_key=True)
+    version: int = 1
+    base: int = 0
     kind: AttemptKind = Field(default=AttemptKind.FIRST, sa_type=string_enum(AttemptKind))  # pyright: ignore[reportArgumentType]
     stream_id: str = Field(foreign_key="stream.id", unique=True, max_length=22)
     prompt_id: int = Field(foreign_key="message.id", index=True)

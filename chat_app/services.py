@@ -2,23 +2,26 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app import context, identity, seed, threads
+from chat_app import context, identity, seed, threads, views
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, ThreadFeed
 from chat_app.identity import Identity
+from chat_app.limits import Turns
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.models import Attempt, Message, Thread
 from chat_app.settings import Settings
@@ -36,12 +39,19 @@ from chat_app.streaming import (
     Writer,
     store,
 )
+from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
-from chat_app.threads import MessageView, Posted
+from chat_app.threads import Posted
+from chat_app.views import MessageView
 
 logger = logging.getLogger(__name__)
+replies = logging.getLogger("chat_app.replies")
 
+WAITING = "Waiting for its turn."
+"""What is said of a reply that may not begin yet."""
+PRUNE_EVERY = 3600.0
+"""Seconds between two looks for chunks that are old enough to go."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
 
@@ -71,8 +81,9 @@ class Services:
         self._hub = Hub(on_open=self._channel_opened)
         self._flusher = Flusher(
             database,
-            close_hook=_store_reply,
+            close_hook=self._store_reply,
             on_commit=self._committed,
+            on_away=self._away,
             renew_every=settings.chat_lease_renew,
         )
         feed, directory = ThreadFeed(database), Directory()
@@ -83,16 +94,18 @@ class Services:
             database,
             self._hub,
             start=self._begin,
-            close_hook=_store_reply,
+            close_hook=self._store_reply,
             on_commit=self._committed,
             is_alone=database.is_alone,
             expiry=settings.chat_lease_expiry,
             every=settings.chat_sweep_every,
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed, directory)
+        self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
+        self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
         self._writing: set[asyncio.Task[Any]] = set()
-        self._playing: set[asyncio.Task[Any]] = set()
+        self._aside: set[asyncio.Task[Any]] = set()
         self._is_closing = False
 
     async def recognise(self, cookie_header: str) -> Identity:
@@ -112,13 +125,13 @@ class Services:
             return newest
         if self.settings.chat_seed and (claimed := await seed.claim(self.database)) is not None:
             thread_id, speakers = claimed
-            self._keep(self._playing, self._play_seed(thread_id, speakers, tab), "seeded conversation")
+            self._keep(self._aside, self._play_seed(thread_id, speakers, tab), "seeded conversation")
             return thread_id
         return await self._newest(who) or await self.new_thread(who)
 
     async def _newest(self, who: Identity) -> str | None:
         async with self.database.read() as session:
-            listed = await threads.listed(session, who.user_id)
+            listed = await views.listed(session, who.user_id)
         return listed[0].id if listed else None
 
     async def new_thread(self, who: Identity) -> str:
@@ -159,6 +172,60 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
+    async def retry(self, who: Identity, message_id: int, *, tab: str) -> None:
+        """Answer again in a new version; of several at once one begins.
+
+        Raises:
+            ThreadUnknown: there is no such reply for this person.
+            NotNow: it is being answered.
+        """
+        async with self.database.write() as session:
+            stream_id = await threads.retry(session, message_id, who.user_id, tab=tab, model=self._model.name)
+        self._committed()
+        self._begin(stream_id)
+
+    async def continue_reply(self, who: Identity, message_id: int, *, tab: str) -> None:
+        """Let the model go on from a reply's text; of several at once one begins.
+
+        Raises:
+            ThreadUnknown: there is no such reply for this person.
+            NotNow: it is being answered, or complete.
+        """
+        async with self.database.write() as session:
+            stream_id = await threads.continue_reply(session, message_id, who.user_id, tab=tab, model=self._model.name)
+        self._committed()
+        self._begin(stream_id)
+
+    async def delete_message(self, who: Identity, message_id: int) -> None:
+        """Take a message away for everybody; if it is being written, its writer ends quietly.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person to delete.
+        """
+        async with self.database.write() as session:
+            stream_ids = await threads.delete_message(session, message_id, who.user_id)
+        self._deleted(stream_ids)
+
+    async def delete_thread(self, who: Identity, thread_id: str) -> None:
+        """Take a thread away for everybody; replies under way end quietly.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person to delete.
+        """
+        async with self.database.write() as session:
+            stream_ids = await threads.delete_thread(session, thread_id, who.user_id)
+        self._deleted(stream_ids)
+
+    async def version_of(self, who: Identity, message_id: int, version: int) -> tuple[MessageView, str]:
+        """A reply, and the text of one of its versions.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self.database.read() as session:
+            message = await views.message_view(session, message_id, who.user_id)
+            return message, await views.version_text(session, message, version)
+
     async def text_of(self, who: Identity, message_id: int, offset: int) -> tuple[MessageView, str]:
         """A message, and its stored text from `offset` on, for a tab that has missed some.
 
@@ -166,10 +233,11 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await threads.message_view(session, message_id, who.user_id)
+            message = await views.message_view(session, message_id, who.user_id)
+            text = message.text
             if message.is_live and message.stream_id is not None:
-                return message, await store.read_text(session, message.stream_id, offset)
-        return message, message.text[offset:]
+                text = text[: message.base] + await store.read_text(session, message.stream_id)
+        return message, text[offset:]
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Services"]:
@@ -180,12 +248,14 @@ class Services:
         }
         for task in work:
             task.add_done_callback(_report)
+        self._keep(self._aside, self._clear(), "clearing what was deleted")
+        self._keep(self._aside, self._prune(), "pruning of old chunks")
         try:
             yield self
         finally:
             self._is_closing = True
             self.tabs.end_all()
-            for task in (*self._playing, *self._writing, *work):
+            for task in (*self._aside, *self._writing, *work):
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             await self._store_tails()
@@ -201,15 +271,55 @@ class Services:
             last_flush.cancel()
             await asyncio.gather(last_flush, return_exceptions=True)
 
+    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, _: Ending) -> None:
+        await threads.store_reply(session, stream_id)
+        rows_read, lag = self._tailer.chunks.reads(stream_id)
+        await store.note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
+
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
 
     def _committed(self) -> None:
         self._tailer.wake()
 
+    def _away(self, is_away: bool) -> None:  # a callback's signature
+        self.tabs.tell_unsaved(is_away)
+
+    def _deleted(self, stream_ids: Sequence[StreamId]) -> None:
+        for stream_id in stream_ids:
+            self._stop_here(stream_id)
+        self._committed()
+        self._keep(self._aside, self._clear(), "clearing what was deleted")
+
+    async def written(self) -> None:
+        """Wait until no reply is under way here."""
+        while self._writing:
+            await asyncio.wait(self._writing)
+
+    async def cleared(self) -> None:
+        """Wait until what was deleted has left no rows."""
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """Remove the rows of what was deleted, a bounded part at a time; what is left over a restart is next."""
+        has_more = True
+        while has_more:
+            async with self.database.write() as session:
+                has_more = await threads.clear_deleted(session)
+
+    async def _prune(self) -> None:
+        while self.settings.chat_keep_chunks:
+            before = utc_now() - timedelta(days=self.settings.chat_keep_chunks)
+            has_more = True
+            while has_more:
+                async with self.database.write() as session:
+                    has_more = await store.prune_chunks(session, before)
+            await asyncio.sleep(PRUNE_EVERY)
+
     def _begin(self, stream_id: StreamId) -> None:
-        if self._is_closing or stream_id in self._writers:
+        if self._is_closing or stream_id in self._begun:
             return
+        self._begun.add(stream_id)
         self._keep(self._writing, self._write(stream_id), f"writer of {stream_id}")
 
     async def _write(self, stream_id: StreamId) -> None:
@@ -221,13 +331,27 @@ class Services:
                 .where(col(Attempt.stream_id) == stream_id)
             )
             row = (await session.execute(query)).first()
-        if row is None:
-            return  # deleted before it began
-        attempt, thread = row
+        try:
+            if row is None:
+                return  # deleted before it began
+            attempt, thread = row
+            async with self._turns.turn(attempt.asked_by, lambda: self._keep_waiting(stream_id)):
+                await self._write_now(stream_id, attempt, thread)
+        finally:
+            self._begun.discard(stream_id)
+
+    async def _keep_waiting(self, stream_id: StreamId) -> None:
+        async with self.database.write() as session:
+            if await store.keep_waiting(session, stream_id, WAITING):
+                await threads.change_reply(session, stream_id)
+        self._committed()
+
+    async def _write_now(self, stream_id: StreamId, attempt: Attempt, thread: Thread) -> None:
         settings = self.settings
         writer = Writer(
             stream_id,
-            lambda: self._ask(attempt.prompt_id, thread.model),
+            lambda: self._ask(attempt, thread.model),
+            claim_hook=threads.change_reply,
             transactions=self.database,
             hub=self._hub,
             flusher=self._flusher,
@@ -242,17 +366,38 @@ class Services:
         )
         self._writers[stream_id] = writer
         try:
-            await writer.run()
+            if await writer.run():
+                await self._log(stream_id)
         finally:
             del self._writers[stream_id]
 
-    async def _ask(self, prompt_id: int, model: str) -> AsyncIterator[str | Finish]:
+    async def _log(self, stream_id: StreamId) -> None:
+        """One line of JSON for each reply; times in milliseconds since it was asked for."""
+        async with self.database.read() as session:
+            stream = await store.read_stream(session, stream_id)
+
+        def since_asked(moment: datetime | None) -> int | None:
+            return moment and round((moment - stream.created) / timedelta(milliseconds=1))
+
+        known = {"stream": stream.id, "status": stream.status.value, "reason": stream.reason, "model": stream.model}
+        times = {"started": since_asked(stream.started), "first_delta": since_asked(stream.first_delta)}
+        counts = stream.model_dump(
+            include={"length", "deltas", "chunks", "rows_read", "lag_ms", "tokens_in", "tokens_out"}
+        )
+        replies.info(json.dumps({**known, **times, "ended": since_asked(stream.ended), **counts}))
+
+    async def _ask(self, attempt: Attempt, model: str) -> AsyncIterator[str | Finish]:
+        settings = self.settings
         async with self.database.read() as session:
             turns = await context.turns_before(
                 session,
-                prompt_id,
-                limit=self.settings.chat_context_messages,
-                system_prompt=self.settings.chat_system_prompt,
+                attempt.prompt_id,
+                limit=settings.chat_context_messages,
+                tokens=settings.chat_context_tokens_by_model.get(
+                    model or self._model.name, settings.chat_context_tokens
+                ),
+                system_prompt=settings.chat_system_prompt,
+                so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
             )
         async with contextlib.aclosing(self._model.reply(turns, model)) as items:
             async for item in items:
@@ -278,10 +423,6 @@ class Services:
         owner.add(task)
         task.add_done_callback(owner.discard)
         task.add_done_callback(_report)
-
-
-async def _store_reply(session: AsyncSession, stream_id: StreamId, _: Ending) -> None:
-    await threads.store_reply(session, stream_id)
 
 
 def _report(task: asyncio.Task[Any]) -> None:

@@ -84,6 +84,21 @@ class Settings(BaseSettings):
     chat_context_messages: int = Field(
         default=40, ge=1, le=1000, description="Newest messages of a thread that the model sees."
     )
+    chat_context_tokens: int = Field(
+        default=16_000, ge=100, le=10_000_000, description="Tokens that those messages may have together, as estimated."
+    )
+    chat_context_tokens_by_model: Annotated[dict[str, int], NoDecode] = Field(
+        default_factory=dict, description="The same for single models: some-model=100000, other-model=8000."
+    )
+    chat_replies_per_person: int = Field(
+        default=3, ge=1, le=1000, description="Replies that one person may have under way; more wait for their turn."
+    )
+    chat_replies_at_once: int = Field(
+        default=100, ge=1, le=10_000, description="Replies that this server writes at once; more wait for their turn."
+    )
+    chat_keep_chunks: int = Field(
+        default=0, ge=0, le=36_500, description="Days that an ended reply keeps its chunks; 0 keeps them for ever."
+    )
     chat_max_reply_tokens: int = Field(default=4096, ge=1, le=1_000_000, description="Tokens that a reply may have.")
 
     chat_granularity: Granularity = Field(
@@ -117,6 +132,16 @@ class Settings(BaseSettings):
     def uses_demo_model(self) -> bool:
         """Whether the built-in model answers: there is neither a key nor an endpoint of one's own."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def names_origins(self) -> bool:
+        """Whether the operator has said from which addresses browsers may connect."""
+        return "allowed_origins" in self.model_fields_set
 
     @field_validator("openai_api_key")
     @classmethod
@@ -170,6 +195,16 @@ class Settings(BaseSettings):
                 " (* only together with ALLOW_ANY_ORIGIN=true)"
             )
         return tuple(dict.fromkeys(origins))
+
+    @field_validator("chat_context_tokens_by_model", mode="before")
+    @classmethod
+    def _are_models_with_numbers(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = re.findall(r"([^\s,=]+)\s*=\s*(\d{3,8})\s*(?:,|$)", value)
+        if len(found) != len([item for item in value.split(",") if item.strip()]):
+            raise ValueError("models with their tokens, such as some-model=100000, other-model=8000")
+        return {name: int(number) for name, number in found}
 
     @field_validator("chat_lease_expiry")
     @classmethod

@@ -19,7 +19,8 @@ from chat_app.identity import Identity, NotRecognised
 from chat_app.services import services
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, TabUpdate
-from chat_app.threads import MessageView
+from chat_app.threads import NotNow
+from chat_app.views import MessageView
 
 RECENT = 20
 """Rows that a new message sends again at most, twice over; what is older is sent once in as many messages."""
@@ -31,8 +32,8 @@ TAB_NAME_LENGTH = 64
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
 
-`message` is the message's id and `attempt` the number of the attempt that is shown (0 for a person's message);
-together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
+`message` is the message's id and `attempt` the newest version of a reply's text (0 for a person's message); together
+they name the text that the page shows in that row, as "message.attempt". `author` is a key of
 `Transcript.people` (0 is the AI); `at` is seconds since the epoch; `status` is "" for a person's message and a stream's
 status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than well. A tuple and not an
 object: a hundred rows must stay near 3 KB.
@@ -81,7 +82,9 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
                 self, "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
             )
         except ThreadUnknown:
-            return await tell(self, "This thread does not exist, or is not for you.")
+            return await tell(self, "This does not exist any more, or is not for you.")
+        except NotNow as error:
+            return await tell(self, str(error))
 
     return rx.event(background=True)(checked)
 
@@ -140,12 +143,17 @@ class Transcript(rx.State):
     recent: list[Row] = []
     is_loaded: bool = False
     is_missing: bool = False
+    is_owner: bool = False
+    is_unsaved: bool = False
+    looked_at: dict[str, int] = {}
+    """Replies of which this tab shows an earlier version, by message."""
 
-    def _show(self, update: TabUpdate) -> None:
+    def _show(self, update: TabUpdate, me: int) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
-        rows = {row[0]: row for row in map(row_of, update.messages)}
-        recent = [rows.pop(row[0], row) for row in self.recent]
-        older = [rows.pop(row[0], row) for row in self.older]
+        gone = {message.id for message in update.messages if message.is_deleted}
+        rows = {message.id: row_of(message) for message in update.messages if not message.is_deleted}
+        recent = [rows.pop(row[0], row) for row in self.recent if row[0] not in gone]
+        older = [rows.pop(row[0], row) for row in self.older if row[0] not in gone]
         recent += rows.values()
         if len(recent) > 2 * RECENT:
             older += recent[:-RECENT]
@@ -153,6 +161,9 @@ class Transcript(rx.State):
         update_vars(self, people={**self.people, **people}, older=older, recent=recent)
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
+            update_vars(self, is_owner=update.thread.owner_id == me)
+        if update.is_unsaved is not None:
+            update_vars(self, is_unsaved=update.is_unsaved)
         if update.is_gone:
             update_vars(self, is_missing=True, title="")
 
@@ -188,6 +199,20 @@ class Live(rx.State):
             async with self:
                 self.f = [(name, have, text)]
 
+    @remote
+    async def look_at(self, message_id: int, version: int) -> None:
+        """Show a version of a reply in this tab; the newest goes on by itself."""
+        message, text = await services().version_of(await who_asks(self), message_id, version)
+        if not 1 <= version <= message.attempt:
+            return
+        async with self:
+            transcript = await self.get_state(Transcript)
+            looked_at = {key: seen for key, seen in transcript.looked_at.items() if key != str(message_id)}
+            if version < message.attempt:
+                looked_at[str(message_id)] = version
+                self.f = [(f"{message_id}.{version}", 0, text)]
+            update_vars(transcript, looked_at=looked_at)
+
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
@@ -201,18 +226,18 @@ class Live(rx.State):
             )
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
-                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False)
+                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False, looked_at={})
             update_vars(transcript, thread=thread_id, is_missing=False)
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
             if update.frames:
                 self.f = update.frames
-            transcript = await self.get_state(Transcript)
-            transcript._show(update)
+            viewer = await self.get_state(Viewer)
+            (await self.get_state(Transcript))._show(update, viewer.me)
             if update.directory is not None:
                 links = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
-                update_vars(await self.get_state(Viewer), threads=links)
+                update_vars(viewer, threads=links)
 
 
 def row_of(message: MessageView) -> Row:

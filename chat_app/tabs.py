@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
-from chat_app import threads
+from chat_app import views
 from chat_app.db import Database
 from chat_app.feeds import Directory, ThreadChange, ThreadFeed
 from chat_app.identity import Identity
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
-from chat_app.threads import MessageView, ThreadView
+from chat_app.views import MessageView, ThreadView
 
 FRAME_EVERY = 0.05
 """Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
@@ -40,42 +40,62 @@ class TabUpdate:
     thread: ThreadView | None = None
     directory: list[tuple[str, str]] | None = None
     is_gone: bool = False
+    is_unsaved: bool | None = None
+    """Whether what is shown is not stored, because the database is away."""
 
     def __bool__(self) -> bool:
-        return bool(self.frames or self.messages or self.thread or self.directory is not None or self.is_gone)
+        return bool(
+            self.frames
+            or self.messages
+            or self.thread
+            or self.directory is not None
+            or self.is_gone
+            or self.is_unsaved is not None
+        )
 
 
 class _Text:
     """A live reply as one tab sees it: from where it takes text, and how far it has got."""
 
-    def __init__(self, stream_id: StreamId) -> None:
-        self.stream_id = stream_id
+    def __init__(self, message: MessageView) -> None:
+        assert message.stream_id is not None
+        self.stream_id = message.stream_id
+        self.name = message.name
+        self.base = message.base
+        """Code points of the message's text that stand before the stream's."""
         self.sent = 0
         self.final: MessageView | None = None
         """The message with its terminal status, which is told only when all the text has been."""
         self._source = GrowingText()
         self._stack = ExitStack()
+        self._is_at_hand = asyncio.Event()
 
     def take_from(self, source: AbstractContextManager[GrowingText], wake: Callable[[], None]) -> None:
         """Go on from another source of the same text; offsets mean the same in both."""
         self._stack.close()
         self._source = self._stack.enter_context(source)
-        self._stack.enter_context(self._source.subscribed(wake))
+
+        def look() -> None:
+            if not isinstance(self._source, Tail) or self._source.is_read.is_set():
+                self._is_at_hand.set()
+            wake()
+
+        self._stack.enter_context(self._source.subscribed(look))
+        look()
 
     async def first_read(self) -> None:
-        """Wait until what is stored already is at hand."""
-        if isinstance(self._source, Tail):
-            await self._source.is_read.wait()
+        """Wait until what is stored already is at hand, from whichever source."""
+        await self._is_at_hand.wait()
 
     def more(self) -> str:
         """The text that was not sent yet, never past the end of what is stored finally."""
         text = self._source.since(self.sent)
-        return text if self.final is None else text[: max(0, self.final.length - self.sent)]
+        return text if self.final is None else text[: max(0, self.final.length - self.base - self.sent)]
 
     def is_drained(self) -> bool:
         """Whether the reply has ended and all of it was sent."""
         is_gone = isinstance(self._source, Tail) and self._source.is_gone
-        return self.final is not None and (is_gone or self.sent >= self.final.length)
+        return self.final is not None and (is_gone or self.base + self.sent >= self.final.length)
 
     def close(self) -> None:
         """Take no more."""
@@ -92,7 +112,8 @@ class Tab:
         self._tabs = tabs
         self._woken = asyncio.Event()
         self._is_over = False
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[int, _Text] = {}
+        self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
         self._news = TabUpdate()
         self._seen_version = 0
@@ -135,11 +156,11 @@ class Tab:
     async def _load(self) -> None:
         tabs = self._tabs
         async with tabs.database.read() as session:
-            thread = await threads.find(session, self.thread_id, self.who.user_id)
-            messages = await threads.newest_messages(session, self.thread_id)
-            directory = await threads.listed(session, self.who.user_id)
+            thread = await views.find(session, self.thread_id, self.who.user_id)
+            messages = await views.newest_messages(session, self.thread_id)
+            directory = await views.listed(session, self.who.user_id)
             authors = sorted({message.author_id for message in messages} | {self.who.user_id})
-            people = await threads.people(session, authors)
+            people = await views.people(session, authors)
         tabs.feed.seen(self.thread_id, thread.version)
         self._seen_version = thread.version
         self._news.people |= people
@@ -167,20 +188,38 @@ class Tab:
                 self._woken.set()
 
     def _take(self, message: MessageView) -> None:
-        text = self._texts.get(message.name)
+        text = self._texts.get(message.id)
+        if text is not None and text.stream_id != message.stream_id:
+            # Deleted, or another attempt has begun: what was still to come of this one is part of what follows.
+            self._drop(message.id)
+            text = None
         if message.is_live:
             if text is None:
-                assert message.stream_id is not None
-                text = self._texts[message.name] = _Text(message.stream_id)
-                text.take_from(self._tabs.source_for(self, message, message.stream_id), self._woken.set)
+                self._begin(message)
             self._news.messages.append(message)
         elif text is not None:
             text.final = message
             self._tabs.tailer.wake()  # the change may have been read before the last of the text
         else:
-            if message.text:
-                self._history.append((message.name, 0, message.text))
+            self._send_stored(message, message.text)
             self._news.messages.append(message)
+
+    def _begin(self, message: MessageView) -> None:
+        self._send_stored(message, message.text[: message.base])
+        text = self._texts[message.id] = _Text(message)
+        text.take_from(self._tabs.source_for(self, message, text.stream_id), self._woken.set)
+
+    def _send_stored(self, message: MessageView, stored: str) -> None:
+        """Send what is stored of a message, unless this tab has shown it already, as before a continuation."""
+        if len(stored) > self._shown.get(message.name, 0):
+            self._shown[message.name] = len(stored)
+            self._history.append((message.name, 0, stored))
+
+    def _drop(self, message_id: int) -> None:
+        text = self._texts.pop(message_id)
+        text.close()
+        self._shown[text.name] = text.base + text.sent
+        self._tabs.forget(text.stream_id)
 
     def _thread_changed(self, change: ThreadChange | None) -> None:
         if change is None:
@@ -194,22 +233,25 @@ class Tab:
             self._seen_version = change.thread.version
         self._woken.set()
 
+    def tell_unsaved(self, *, is_unsaved: bool) -> None:
+        """Say that what is shown is not stored, or is again."""
+        self._news.is_unsaved = is_unsaved
+        self._woken.set()
+
     def _directory_changed(self, directory: Sequence[tuple[str, str]]) -> None:
         self._news.directory = list(directory)
         self._woken.set()
 
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
-        for name, text in tuple(self._texts.items()):
+        for message_id, text in tuple(self._texts.items()):
             if more := text.more():
-                update.frames.append((name, text.sent, more))
+                update.frames.append((text.name, text.base + text.sent, more))
                 text.sent += len(more)
             if text.is_drained():
                 assert text.final is not None
                 update.messages.append(text.final)
-                text.close()
-                del self._texts[name]
-                self._tabs.forget(text.stream_id)
+                self._drop(message_id)
         size = 0
         while self._history and (not size or size + len(self._history[0][2]) <= HISTORY_CHARS):
             frame = self._history.pop(0)
@@ -254,6 +296,11 @@ class Tabs:
         """The hub has opened a channel: who drives it takes deltas from now on."""
         if (tab := self._open.get(self._drivers.get(stream_id, ""))) is not None:
             tab.channel_opened(stream_id)
+
+    def tell_unsaved(self, is_unsaved: bool) -> None:  # a callback's signature
+        """Tell every open tab that what it shows is not stored, or is again."""
+        for tab in tuple(self._open.values()):
+            tab.tell_unsaved(is_unsaved=is_unsaved)
 
     def end_all(self) -> None:
         """Send nothing more to anybody."""

@@ -1,4 +1,4 @@
-"""Threads: posting, asking, stopping, and what a thread's page lists.
+"""Threads: posting, asking, stopping, retrying, continuing and deleting.
 
 Each function takes the caller's session. A change raises the thread's version and stamps it on the message, so that
 "what has changed since" is one indexed query; raising it first also puts writers of one thread in line, so that
@@ -6,18 +6,20 @@ positions follow commits.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any, TypeVarTuple, cast
 
-from sqlalchemy import Select, and_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.access import ThreadUnknown, may_list, may_post, may_read
-from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Role, Thread, User
-from chat_app.streaming import Stream, StreamId, StreamStatus, store
+from chat_app.access import ThreadUnknown, may_delete_message, may_delete_thread, may_post
+from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Role, Thread
+from chat_app.streaming import LIVE_STATUSES, Stream, StreamId, StreamStatus, store
+from chat_app.streaming.tables import utc_now
 from chat_app.streaming.text import clean
+
+Ts = TypeVarTuple("Ts")
 
 MENTION = re.compile(r"(?<![\w.@/+-])@gpt(?![\w-]|[.@]\w)", re.IGNORECASE)
 """`@gpt` as a word of its own; not in an address, a path or a longer name."""
@@ -25,14 +27,16 @@ MAX_TEXT = 16_000
 """Characters of a message."""
 TITLE_LENGTH = 60
 """Characters of a title made from a first message."""
-LISTED = 50
-"""Threads that the sidebar lists."""
-NEWEST = 100
-"""Messages that a page shows at first."""
+STREAMS_PER_DELETE = 50
+"""Streams whose chunks are deleted together."""
 
 
 class MessageRefused(Exception):
     """The message cannot be posted; the text says why, for the person who wrote it."""
+
+
+class NotNow(Exception):
+    """What was asked of a reply does not fit where it stands; the text says why, for the person who asked."""
 
 
 @dataclass(frozen=True)
@@ -41,45 +45,6 @@ class Posted:
 
     message_id: int
     stream_id: StreamId | None
-
-
-@dataclass(frozen=True)
-class MessageView:
-    """A message as its page needs it; `status` is None for a person's. `length` is of the stored text of a reply."""
-
-    id: int
-    position: int
-    version: int
-    author_id: int
-    at: datetime
-    text: str
-    attempt: int
-    status: StreamStatus | None
-    reason: str
-    length: int
-    stream_id: StreamId | None
-    tab: str
-    asked_by: int
-
-    @property
-    def name(self) -> str:
-        """What the page calls the text in this row: another attempt is another text."""
-        return f"{self.id}.{self.attempt}"
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a model is still to write, or writing."""
-        return self.status is not None and not self.status.is_terminal
-
-
-@dataclass(frozen=True)
-class ThreadView:
-    """A thread without its messages."""
-
-    id: str
-    title: str
-    reply_mode: ReplyMode
-    version: int
 
 
 def mentions_ai(text: str) -> bool:
@@ -151,33 +116,61 @@ async def post(
     return Posted(message.id, await _answer(session, thread, message.id, author_id, tab=tab, model=model))
 
 
-async def _answer(
-    session: AsyncSession, thread: Thread, prompt_id: int, asked_by: int, *, tab: str, model: str
-) -> StreamId:
-    reply = Message(
-        thread_id=thread.id,
-        position=thread.last_position + 1,
-        role=Role.ASSISTANT,
-        version=thread.version,
-        attempt=1,
-    )
-    thread.last_position += 1
-    stream_id = store.create(session, model=thread.model or model)
-    session.add(reply)
-    await session.flush()
-    assert reply.id is not None
-    session.add(
+async def retry(session: AsyncSession, message_id: int, user_id: int, *, tab: str, model: str) -> StreamId:
+    """Answer again, in a new version; the earlier ones stay to be looked at.
+
+    Raises:
+        ThreadUnknown: there is no such reply for this person.
+        NotNow: it is being answered.
+    """
+    thread, reply, attempt, _ = await _ended_reply(session, message_id, user_id)
+    reply.text = ""
+    return await _attempt(
+        session,
+        thread,
+        reply,
         Attempt(
-            message_id=reply.id,
-            number=1,
-            kind=AttemptKind.FIRST,
-            stream_id=stream_id,
-            prompt_id=prompt_id,
-            asked_by=asked_by,
+            message_id=message_id,
+            number=attempt.number + 1,
+            version=attempt.version + 1,
+            kind=AttemptKind.RETRY,
+            stream_id="",
+            prompt_id=attempt.prompt_id,
+            asked_by=user_id,
             tab=tab,
-        )
+        ),
+        model,
     )
-    return stream_id
+
+
+async def continue_reply(session: AsyncSession, message_id: int, user_id: int, *, tab: str, model: str) -> StreamId:
+    """Let the model go on from the text that is there.
+
+    Raises:
+        ThreadUnknown: there is no such reply for this person.
+        NotNow: it is being answered, or is complete.
+    """
+    thread, reply, attempt, stream = await _ended_reply(session, message_id, user_id)
+    if stream.status is StreamStatus.DONE and not stream.reason:
+        msg = "This reply is complete."
+        raise NotNow(msg)
+    return await _attempt(
+        session,
+        thread,
+        reply,
+        Attempt(
+            message_id=message_id,
+            number=attempt.number + 1,
+            version=attempt.version,
+            base=len(reply.text),
+            kind=AttemptKind.CONTINUE,
+            stream_id="",
+            prompt_id=attempt.prompt_id,
+            asked_by=user_id,
+            tab=tab,
+        ),
+        model,
+    )
 
 
 async def stoppable(session: AsyncSession, message_id: int, user_id: int) -> StreamId:
@@ -186,141 +179,176 @@ async def stoppable(session: AsyncSession, message_id: int, user_id: int) -> Str
     Raises:
         ThreadUnknown: there is no such reply for this person.
     """
-    query = (
-        select(col(Attempt.stream_id))
-        .join(Message, and_(col(Message.id) == col(Attempt.message_id), col(Message.attempt) == col(Attempt.number)))
-        .join(Thread, col(Thread.id) == col(Message.thread_id))
-        .where(col(Message.id) == message_id, may_post(user_id))
-    )
+    query = _with_attempt(select(col(Attempt.stream_id))).where(col(Message.id) == message_id, may_post(user_id))
     stream_id = (await session.execute(query)).scalar_one_or_none()
     if stream_id is None:
         raise ThreadUnknown(message_id)
     return StreamId(stream_id)
 
 
+async def delete_message(session: AsyncSession, message_id: int, user_id: int) -> list[StreamId]:
+    """Take a message away for everybody; return the streams whose rows are to follow it.
+
+    Raises:
+        ThreadUnknown: there is no such message for this person to delete.
+    """
+    query = _with_attempt(select(Message)).where(
+        col(Message.id) == message_id, col(Message.deleted).is_(None), may_delete_message(user_id)
+    )
+    message = (await session.execute(query)).scalar_one_or_none()
+    if message is None:
+        raise ThreadUnknown(message_id)
+    message.version = await _raise_version(session, message.thread_id)
+    message.text, message.deleted = "", utc_now()
+    gone = delete(Attempt).where(col(Attempt.message_id) == message_id).returning(col(Attempt.stream_id))
+    return [StreamId(stream_id) for stream_id in (await session.execute(gone)).scalars()]
+
+
+async def delete_thread(session: AsyncSession, thread_id: str, user_id: int) -> list[StreamId]:
+    """Take a thread away for everybody; return its live streams. `clear_deleted` removes the rows.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person to delete.
+    """
+    gone = (
+        update(Thread)
+        .where(col(Thread.id) == thread_id, may_delete_thread(user_id))
+        .values(deleted=utc_now(), version=Thread.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", await session.execute(gone)).rowcount == 0:
+        raise ThreadUnknown(thread_id)
+    live = (
+        select(col(Stream.id))
+        .join(Attempt, col(Attempt.stream_id) == col(Stream.id))
+        .join(Message, col(Message.id) == col(Attempt.message_id))
+        .where(col(Message.thread_id) == thread_id, col(Stream.status).in_(LIVE_STATUSES))
+    )
+    return [StreamId(stream_id) for stream_id in (await session.execute(live)).scalars()]
+
+
+async def clear_deleted(session: AsyncSession) -> bool:
+    """Remove a bounded part of what deleted threads and messages left; False when nothing is left.
+
+    Streams that no attempt names belonged to what was deleted. A live one's writer finds its lease lost.
+    """
+    thread_id = (
+        (await session.execute(select(col(Thread.id)).where(col(Thread.deleted).is_not(None)))).scalars().first()
+    )
+    if thread_id is not None:
+        messages = select(col(Message.id)).where(col(Message.thread_id) == thread_id)
+        for rows in (
+            delete(Attempt).where(col(Attempt.message_id).in_(messages)),
+            delete(Message).where(col(Message.thread_id) == thread_id),
+            delete(Member).where(col(Member.thread_id) == thread_id),
+            delete(Thread).where(col(Thread.id) == thread_id),
+        ):
+            await session.execute(rows.execution_options(synchronize_session=False))
+        return True
+    orphans = (
+        select(col(Stream.id))
+        .join(Attempt, col(Attempt.stream_id) == col(Stream.id), isouter=True)
+        .where(col(Attempt.stream_id).is_(None))
+        .limit(STREAMS_PER_DELETE)
+    )
+    stream_ids = [StreamId(stream_id) for stream_id in (await session.execute(orphans)).scalars()]
+    if stream_ids:
+        await store.delete_streams(session, stream_ids)
+    return bool(stream_ids)
+
+
+async def change_reply(session: AsyncSession, stream_id: StreamId) -> None:
+    """Tell a thread's pages that something other than its text is new of the reply that this stream writes."""
+    message = await _reply_of(session, stream_id)
+    if message is not None:
+        message.version = await _raise_version(session, message.thread_id)
+
+
 async def store_reply(session: AsyncSession, stream_id: StreamId) -> None:
     """Give an ended stream's text to its message, in the transaction that ends the stream."""
-    found = (
-        select(Message)
-        .join(Attempt, col(Attempt.message_id) == col(Message.id))
-        .where(col(Attempt.stream_id) == stream_id)
-    )
-    message = (await session.execute(found)).scalar_one_or_none()
+    message = await _reply_of(session, stream_id)
     if message is None:
         return  # deleted meanwhile
-    raised = (
-        update(Thread)
-        .where(col(Thread.id) == message.thread_id)
-        .values(version=Thread.version + 1)
-        .returning(col(Thread.version))
-    )
-    message.version = (await session.execute(raised)).scalar_one()
-    message.text = await store.read_text(session, stream_id)
+    attempt = await session.get_one(Attempt, (message.id, message.attempt))
+    message.version = await _raise_version(session, message.thread_id)
+    message.text = message.text[: attempt.base] + await store.read_text(session, stream_id)
     await session.flush()
 
 
-async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
-    """The threads in someone's sidebar, the most recently active first."""
-    query = select(Thread).where(may_list(user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
-    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+async def _reply_of(session: AsyncSession, stream_id: StreamId) -> Message | None:
+    query = _with_attempt(select(Message)).where(col(Attempt.stream_id) == stream_id, col(Message.deleted).is_(None))
+    return (await session.execute(query)).scalar_one_or_none()
 
 
-async def find(session: AsyncSession, thread_id: str, user_id: int) -> ThreadView:
-    """A thread that this person may read.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-    """
-    query = select(Thread).where(col(Thread.id) == thread_id, may_read(user_id))
-    thread = (await session.execute(query)).scalar_one_or_none()
-    if thread is None:
-        raise ThreadUnknown(thread_id)
-    return _thread_view(thread)
-
-
-async def newest_messages(session: AsyncSession, thread_id: str, limit: int = NEWEST) -> list[MessageView]:
-    """The newest messages of a thread, oldest of them first."""
-    query = _messages(thread_id).order_by(col(Message.position).desc()).limit(limit)
-    return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
-
-
-async def messages_changed_since(session: AsyncSession, thread_id: str, version: int) -> list[MessageView]:
-    """The messages of a thread that are new or otherwise since `version`, in order."""
-    query = _messages(thread_id).where(col(Message.version) > version).order_by(col(Message.position))
-    return [_message_view(*row) for row in (await session.execute(query)).all()]
-
-
-async def message_view(session: AsyncSession, message_id: int, user_id: int) -> MessageView:
-    """One message that this person may read.
-
-    Raises:
-        ThreadUnknown: there is no such message for this person.
-    """
-    query = _messages().where(col(Message.id) == message_id, may_read(user_id))
-    query = query.join(Thread, col(Thread.id) == col(Message.thread_id))
-    row = (await session.execute(query)).first()
-    if row is None:
+async def _ended_reply(session: AsyncSession, message_id: int, user_id: int) -> tuple[Thread, Message, Attempt, Stream]:
+    where = _with_attempt(select(col(Message.thread_id))).where(
+        col(Message.id) == message_id, col(Message.deleted).is_(None), col(Attempt.stream_id).is_not(None)
+    )
+    thread_id = (await session.execute(where.where(may_post(user_id)))).scalar_one_or_none()
+    if thread_id is None:
         raise ThreadUnknown(message_id)
-    return _message_view(*row)
+    # From here on nobody else changes the thread until this transaction ends: of two retries at once one begins.
+    thread = await _next_version(session, thread_id, user_id)
+    reply = await session.get_one(Message, message_id, populate_existing=True)
+    attempt = await session.get_one(Attempt, (message_id, reply.attempt))
+    stream = await session.get_one(Stream, attempt.stream_id)
+    if not stream.status.is_terminal:
+        msg = "This is being answered already."
+        raise NotNow(msg)
+    return thread, reply, attempt, stream
 
 
-async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-    """Names and hues by user id."""
-    if not user_ids:
-        return {}
-    query = select(col(User.id), col(User.name), col(User.hue)).where(col(User.id).in_(user_ids))
-    rows = (await session.execute(query)).all()
-    return {user_id: (name, hue) for user_id, name, hue in rows if user_id is not None}
+async def _answer(
+    session: AsyncSession, thread: Thread, prompt_id: int, asked_by: int, *, tab: str, model: str
+) -> StreamId:
+    reply = Message(thread_id=thread.id, position=thread.last_position + 1, role=Role.ASSISTANT)
+    thread.last_position += 1
+    session.add(reply)
+    await session.flush()
+    assert reply.id is not None
+    first = Attempt(message_id=reply.id, number=1, stream_id="", prompt_id=prompt_id, asked_by=asked_by, tab=tab)
+    return await _attempt(session, thread, reply, first, model)
+
+
+async def _attempt(session: AsyncSession, thread: Thread, reply: Message, attempt: Attempt, model: str) -> StreamId:
+    stream_id = store.create(session, model=thread.model or model)
+    await session.flush()
+    attempt.stream_id = stream_id
+    reply.attempt, reply.version = attempt.number, thread.version
+    session.add(attempt)
+    await session.flush()
+    return stream_id
 
 
 async def _next_version(session: AsyncSession, thread_id: str, user_id: int) -> Thread:
-    raised = (
-        update(Thread)
-        .where(col(Thread.id) == thread_id, may_post(user_id))
-        .values(version=Thread.version + 1)
-        .execution_options(synchronize_session=False)
-        .returning(col(Thread.id))
-    )
-    if (await session.execute(raised)).scalar_one_or_none() is None:
+    if await _raise_version(session, thread_id, may_post(user_id)) == 0:
         raise ThreadUnknown(thread_id)
     return await session.get_one(Thread, thread_id, populate_existing=True)
 
 
-def _messages(thread_id: str | None = None) -> Select[Message, Attempt, Stream]:
-    query = (
-        select(Message, Attempt, Stream)
+async def _raise_version(session: AsyncSession, thread_id: str, *conditions: ColumnElement[bool]) -> int:
+    """The thread's new version; 0 if there is no thread of which the conditions hold."""
+    raised = (
+        update(Thread)
+        .where(col(Thread.id) == thread_id, *conditions)
+        .values(version=Thread.version + 1)
+        .execution_options(synchronize_session=False)
+        .returning(col(Thread.version))
+    )
+    return (await session.execute(raised)).scalar_one_or_none() or 0
+
+
+def _with_attempt(query: Select[*Ts]) -> Select[*Ts]:
+    """The query with a message's thread, and its current attempt if it has one, beside the message."""
+    return (
+        query.select_from(Message)
+        .join(Thread, col(Thread.id) == col(Message.thread_id))
         .join(
             Attempt,
             and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
             isouter=True,
         )
-        .join(Stream, col(Stream.id) == col(Attempt.stream_id), isouter=True)
-        .where(col(Message.deleted).is_(None))
     )
-    return query if thread_id is None else query.where(col(Message.thread_id) == thread_id)
-
-
-def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
-    assert message.id is not None
-    return MessageView(
-        id=message.id,
-        position=message.position,
-        version=message.version,
-        author_id=message.author_id or 0,
-        at=message.created,
-        text=message.text,
-        attempt=message.attempt,
-        status=stream.status if stream else None,
-        reason=stream.reason if stream else "",
-        length=stream.length if stream else len(message.text),
-        stream_id=StreamId(stream.id) if stream else None,
-        tab=attempt.tab if attempt else "",
-        asked_by=attempt.asked_by if attempt else 0,
-    )
-
-
-def _thread_view(thread: Thread) -> ThreadView:
-    return ThreadView(thread.id, thread.title, thread.reply_mode, thread.version)
 
 
 def _title_from(text: str) -> str:

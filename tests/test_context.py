@@ -36,9 +36,11 @@ class Talk:
                 await store.close(session, lease, Ending(status))
                 await threads.store_reply(session, stream_id)
 
-    async def turns(self, prompt_id: int, limit: int = 40) -> list[Turn]:
+    async def turns(self, prompt_id: int, *, limit: int = 40, tokens: int = 10_000, so_far: str = "") -> list[Turn]:
         async with self.database.read() as session:
-            return await context.turns_before(session, prompt_id, limit=limit, system_prompt="Be kind.")
+            return await context.turns_before(
+                session, prompt_id, limit=limit, tokens=tokens, system_prompt="Be kind.", so_far=so_far
+            )
 
 
 async def test_only_this_thread_up_to_the_prompt_with_names_and_finished_replies(database: Database) -> None:
@@ -73,6 +75,27 @@ async def test_the_last_messages_count_and_deleted_ones_do_not(database: Databas
     async with database.write() as session:
         (await session.get_one(Message, deleted.message_id)).deleted = utc_now()
     assert [turn.text for turn in await talk.turns(last.message_id, limit=3)] == ["Be kind.", "1", "2", "4"]
+
+
+async def test_what_is_over_the_token_budget_is_left_out_from_the_oldest_on(database: Database) -> None:
+    ada = await person(database, "Ada")
+    talk = Talk(database, await thread(database, ada))
+    prompts = [await talk.says(ada, f"{number} " + "x" * 400) for number in range(6)]
+    for number, prompt in enumerate(prompts):
+        told = [turn.text[:1] for turn in await talk.turns(prompt.message_id, tokens=350)][1:]
+        assert told == [str(earlier) for earlier in range(max(0, number - 2), number + 1)]
+    assert [turn.text[:1] for turn in await talk.turns(prompts[5].message_id, tokens=1)] == ["B", "5"]  # the prompt
+
+
+async def test_a_continuation_tells_the_model_where_its_answer_broke_off(database: Database) -> None:
+    ada = await person(database, "Ada")
+    talk = Talk(database, await thread(database, ada))
+    prompt = await talk.says(ada, "@gpt tell")
+    assert (await talk.turns(prompt.message_id, so_far="Once upon"))[-3:] == [
+        Turn(Role.USER, "@gpt tell", "Ada"),
+        Turn(Role.ASSISTANT, "Once upon"),
+        Turn(Role.USER, context.GO_ON),
+    ]
 
 
 @pytest.mark.parametrize(

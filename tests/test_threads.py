@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlmodel import col, select
 
-from chat_app import threads
+from chat_app import threads, views
 from chat_app.access import ThreadUnknown
 from chat_app.db import Database
 from chat_app.identity import Identity
@@ -65,7 +65,7 @@ async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(
     posted = await post(database, thread_id, who, "@gpt hello")
 
     async with database.read() as session:
-        messages = await threads.newest_messages(session, thread_id)
+        messages = await views.newest_messages(session, thread_id)
     assert [(message.position, message.author_id, message.text) for message in messages] == [
         (1, who.user_id, "@gpt hello"),
         (2, 0, ""),
@@ -125,7 +125,7 @@ async def test_positions_of_concurrent_senders_are_the_order_of_commits(database
     await asyncio.gather(*(send(who) for who in people))
 
     async with database.read() as session:
-        messages = await threads.newest_messages(session, thread_id)
+        messages = await views.newest_messages(session, thread_id)
     assert [message.position for message in messages] == list(range(1, 25))
     assert [message.version for message in messages] == list(range(1, 25))
     assert [message.id for message in messages] == sorted(message.id for message in messages)
@@ -144,7 +144,7 @@ async def test_text_is_cleaned_at_the_edge(database: Database) -> None:
     thread_id = await thread(database, who)
     await post(database, thread_id, who, " a\x00b \ud83d\ude00 \ud800 ", "draft")
     async with database.read() as session:
-        (message,) = await threads.newest_messages(session, thread_id)
+        (message,) = await views.newest_messages(session, thread_id)
     assert message.text == "ab 😀 \ufffd"
 
 
@@ -169,13 +169,13 @@ async def test_a_private_thread_is_unknown_to_strangers_and_closed_to_viewers(da
             with pytest.raises(ThreadUnknown):
                 await threads.stoppable(session, posted.message_id + 1, who.user_id)
     async with database.read() as session:
-        assert (await threads.find(session, thread_id, viewer.user_id)).id == thread_id
+        assert (await views.find(session, thread_id, viewer.user_id)).id == thread_id
         with pytest.raises(ThreadUnknown):
-            await threads.find(session, thread_id, stranger.user_id)
+            await views.find(session, thread_id, stranger.user_id)
         with pytest.raises(ThreadUnknown):
-            await threads.message_view(session, posted.message_id, stranger.user_id)
-        assert [entry.id for entry in await threads.listed(session, stranger.user_id)] == []
-        assert [entry.id for entry in await threads.listed(session, viewer.user_id)] == [thread_id]
+            await views.message_view(session, posted.message_id, stranger.user_id)
+        assert [entry.id for entry in await views.listed(session, stranger.user_id)] == []
+        assert [entry.id for entry in await views.listed(session, viewer.user_id)] == [thread_id]
 
 
 async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Database) -> None:
@@ -193,7 +193,7 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
         await threads.store_reply(session, posted.stream_id)
 
     async with database.read() as session:
-        changed = await threads.messages_changed_since(session, thread_id, 1)
+        changed = await views.messages_changed_since(session, thread_id, 1)
         version = (await session.execute(select(col(Thread.version)))).scalar_one()
     assert [(message.text, message.status, message.version) for message in changed] == [
         ("Hello there.", StreamStatus.DONE, version)
@@ -206,6 +206,6 @@ async def test_a_thread_is_titled_by_its_first_message(database: Database) -> No
     await post(database, thread_id, who, "@gpt   how do rivers\nfind the sea, " + "and why " * 20)
     await post(database, thread_id, who, "Something else")
     async with database.read() as session:
-        title = (await threads.find(session, thread_id, who.user_id)).title
+        title = (await views.find(session, thread_id, who.user_id)).title
     assert title.startswith("how do rivers find the sea, and why")
     assert len(title) == threads.TITLE_LENGTH

@@ -32,6 +32,10 @@ def upgrade() -> None:
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.Column("stop_requested", sa.Boolean(), nullable=False),
         sa.Column("length", sa.Integer(), nullable=False),
+        sa.Column("deltas", sa.Integer(), nullable=False),
+        sa.Column("chunks", sa.Integer(), nullable=False),
+        sa.Column("rows_read", sa.Integer(), nullable=False),
+        sa.Column("lag_ms", sa.Integer(), nullable=False),
         sa.Column("tokens_in", sa.Integer(), nullable=True),
         sa.Column("tokens_out", sa.Integer(), nullable=True),
         sa.Column("model", sa.String(), nullable=False),
@@ -110,6 +114,7 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(16), nullable=True),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("active", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["owner_id"],
             ["user.id"],
@@ -187,6 +192,8 @@ def upgrade() -> None:
         "attempt",
         sa.Column("message_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("base", sa.Integer(), nullable=False),
         sa.Column(
             "kind",
             sa.Enum(

@@ -5,7 +5,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
 from chat_app.components.icons import icon
-from chat_app.state import Viewer
+from chat_app.state import Transcript, Viewer
 
 
 def _name(text: str) -> rx.Component:
@@ -42,6 +42,22 @@ def notice() -> rx.Component:
             ),
         ),
         role="alert",
+        class_name="mx-auto w-full max-w-3xl px-3 empty:hidden md:px-6",
+    )
+
+
+def unsaved() -> rx.Component:
+    """Says, while the database is away for too long, that what is shown is not stored."""
+    return rx.el.div(
+        rx.cond(
+            Transcript.is_unsaved,
+            rx.el.p(
+                icon("warning", "mt-0.5 size-4"),
+                words.UNSAVED,
+                class_name="flex gap-2 rounded-xl bg-caution-tint px-3.5 py-2 text-sm text-caution",
+            ),
+        ),
+        role="status",
         class_name="mx-auto w-full max-w-3xl px-3 empty:hidden md:px-6",
     )
 

@@ -1,14 +1,15 @@
 """The transcript: a thread's messages, as rows."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import reflex as rx
 
+from chat_app.components import actions as action
 from chat_app.components import words
+from chat_app.components.actions import Actions
 from chat_app.components.client import local_time, message_text, scroll_follow
 from chat_app.components.composer import COMPOSER_ID
-from chat_app.components.icons import icon, stop_icon
+from chat_app.components.icons import icon
 from chat_app.state import Person, Row, Transcript, Viewer
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
@@ -26,8 +27,25 @@ class _RowView:
         self.reason = cast("rx.vars.StringVar", row[5])
 
     @property
+    def shown(self) -> rx.vars.NumberVar[int]:
+        """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
+        looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
+        return cast(
+            "rx.vars.NumberVar[int]",
+            rx.Var(
+                f"({looked_at[self.message.to_string()]!s} ?? {self.attempt!s})",
+                _var_data=looked_at._get_all_var_data(),
+            ).to(int),
+        )
+
+    @property
     def text_name(self) -> rx.Var[str]:
-        return rx.Var.create(f"{self.message}.{self.attempt}")
+        return rx.Var.create(f"{self.message}.{self.shown}")
+
+    @property
+    def is_cut_off(self) -> rx.Var[bool]:
+        """Whether there is more to be had of a reply that has ended."""
+        return ~self.is_live & ((self.status != "done") | (self.reason != ""))
 
     @property
     def is_live(self) -> rx.Var[bool]:
@@ -44,19 +62,20 @@ class _RowView:
 
 
 def _text(row: _RowView, by_ai: bool) -> rx.Component:
-    return message_text(row.text_name, row.is_live, rx.Var.create(by_ai), words.THINKING)
+    return message_text(row.text_name, row.is_live & (row.shown == row.attempt), rx.Var.create(by_ai), words.THINKING)
 
 
 def _time(row: _RowView) -> rx.Component:
     return local_time(row.at, "text-xs text-muted-foreground")
 
 
-def _mine(row: _RowView) -> rx.Component:
+def _mine(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.span(words.YOU, class_name="sr-only"),
+            action.delete(actions, row.message),
             _time(row),
-            class_name="flex justify-end pb-1 pe-1",
+            class_name="flex items-center justify-end gap-1 pb-1 pe-1",
         ),
         rx.el.div(
             _text(row, by_ai=False),
@@ -65,15 +84,15 @@ def _mine(row: _RowView) -> rx.Component:
     )
 
 
-def _header(name: rx.Component, row: _RowView) -> rx.Component:
-    return rx.el.div(name, _time(row), class_name="flex flex-wrap items-baseline gap-x-2 pb-0.5")
+def _header(name: rx.Component, row: _RowView, *more: rx.Component) -> rx.Component:
+    return rx.el.div(name, _time(row), *more, class_name="flex flex-wrap items-baseline gap-x-2 pb-0.5")
 
 
 def _with_mark(mark: rx.Component, *children: rx.Component) -> rx.Component:
     return rx.el.div(mark, rx.el.div(*children, class_name="min-w-0 flex-1"), class_name="flex gap-3")
 
 
-def _from_person(row: _RowView) -> rx.Component:
+def _from_person(row: _RowView, actions: Actions) -> rx.Component:
     name = rx.cond(row.person.name, row.person.name, words.UNKNOWN_PERSON).to(str)
     return _with_mark(
         rx.el.span(
@@ -85,7 +104,11 @@ def _from_person(row: _RowView) -> rx.Component:
             style={"--hue": row.person.hue},
             custom_attrs={"aria-hidden": "true"},
         ),
-        _header(rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}), row),
+        _header(
+            rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}),
+            row,
+            rx.cond(Transcript.is_owner, action.delete(actions, row.message)),
+        ),
         _text(row, by_ai=False),
     )
 
@@ -98,33 +121,34 @@ def _ending(icon_name: str, tone: str, row: _RowView) -> rx.Component:
     )
 
 
-def _status(row: _RowView, on_stop: Callable[..., Any]) -> rx.Component:
-    running = rx.el.button(
-        stop_icon(),
-        words.STOP,
-        type="button",
-        on_click=on_stop(row.message),
-        class_name=(
-            "mt-2 inline-flex cursor-pointer items-center gap-1.5 rounded-lg border border-border bg-card px-2.5 py-1 "
-            "text-xs font-medium text-muted-foreground hover:bg-muted hover:text-foreground"
-        ),
-        custom_attrs={"aria-label": words.STOP_LABEL},
-    )
+def _reason(row: _RowView) -> rx.Component:
+    """Why a reply ended otherwise than well, or does not begin."""
     return rx.fragment(
         rx.match(
             row.status,
-            ("pending", running),
-            ("streaming", running),
             ("stopped", _ending("halted", "bg-muted text-muted-foreground", row)),
             ("timeout", _ending("clock", "bg-caution-tint text-caution", row)),
             ("error", _ending("warning", "bg-danger-tint text-danger", row)),
-            # Done well needs no word; done with a reason, such as a limit of length, does.
-            rx.cond(row.reason != "", _ending("halted", "bg-muted text-muted-foreground", row)),
+            # Well done needs no word; done with a reason, such as a limit of length, does.
+            rx.cond(row.reason != "", _ending("clock", "bg-muted text-muted-foreground", row)),
         )
     )
 
 
-def _from_ai(row: _RowView, on_stop: Callable[..., Any]) -> rx.Component:
+def _buttons(row: _RowView, actions: Actions) -> rx.Component:
+    ended = rx.fragment(
+        rx.cond(row.is_cut_off, action.go_on(actions, row.message)),
+        action.retry(actions, row.message),
+    )
+    return rx.el.div(
+        rx.cond(row.is_live, action.stop(actions, row.message), ended),
+        rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
+        rx.cond(Transcript.is_owner, action.delete(actions, row.message)),
+        class_name="message-actions mt-2 flex flex-wrap items-center gap-2",
+    )
+
+
+def _from_ai(row: _RowView, actions: Actions) -> rx.Component:
     return _with_mark(
         rx.el.span(
             icon("river"),
@@ -145,16 +169,17 @@ def _from_ai(row: _RowView, on_stop: Callable[..., Any]) -> rx.Component:
             row,
         ),
         _text(row, by_ai=True),
-        _status(row, on_stop),
+        rx.cond(row.shown == row.attempt, _reason(row)),
+        _buttons(row, actions),
     )
 
 
-def _row(row: _RowView, on_stop: Callable[..., Any]) -> rx.Component:
+def _row(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.article(
         rx.cond(
             row.author == 0,
-            _from_ai(row, on_stop),
-            rx.cond(row.is_mine, _mine(row), _from_person(row)),
+            _from_ai(row, actions),
+            rx.cond(row.is_mine, _mine(row, actions), _from_person(row, actions)),
         ),
         key=row.message.to_string(),
         class_name="py-3",
@@ -225,8 +250,8 @@ def _skeleton() -> rx.Component:
     )
 
 
-def transcript(on_stop: Callable[..., Any]) -> rx.Component:
-    """The messages, following the newest; `on_stop(message)` is to end the reply that runs in that message."""
+def transcript(actions: Actions) -> rx.Component:
+    """The messages, following the newest."""
     # One list, so that a row that moves from the recent to the older ones is the same row on the page.
     rows = cast("rx.vars.ArrayVar[list[Row]]", Transcript.older + Transcript.recent)
     return scroll_follow(
@@ -235,7 +260,7 @@ def transcript(on_stop: Callable[..., Any]) -> rx.Component:
             rx.cond(
                 rows.length() > 0,
                 rx.el.div(
-                    rx.foreach(rows, lambda row: _row(_RowView(row), on_stop)),
+                    rx.foreach(rows, lambda row: _row(_RowView(row), actions)),
                     class_name=f"{_COLUMN} pb-4 pt-3",
                 ),
                 _empty(),

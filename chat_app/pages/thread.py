@@ -7,13 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import layout
+from chat_app.components.actions import Actions
 from chat_app.components.composer import COMPOSER_ID, composer
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice
+from chat_app.components.notices import demo_notice, notice, unsaved
 from chat_app.components.sidebar import sidebar
+from chat_app.components.thread_menu import delete_thread_button
 from chat_app.components.transcript import transcript
 from chat_app.services import services
-from chat_app.state import Transcript, remote, tab_of, tell, thread_in_address, who_asks
+from chat_app.state import Live, Transcript, remote, tab_of, tell, thread_in_address, who_asks
 from chat_app.threads import MessageRefused
 
 ROUTE = "/t/[thread_id]"
@@ -56,6 +58,27 @@ class Composer(rx.State):
         await services().stop(await who_asks(self), message_id)
 
     @remote
+    async def retry(self, message_id: int) -> None:
+        """Answer again, in a new version."""
+        await services().retry(await who_asks(self), message_id, tab=tab_of(self))
+
+    @remote
+    async def go_on(self, message_id: int) -> None:
+        """Continue a reply that was cut off."""
+        await services().continue_reply(await who_asks(self), message_id, tab=tab_of(self))
+
+    @remote
+    async def delete(self, message_id: int) -> None:
+        """Take a message away for everybody."""
+        await services().delete_message(await who_asks(self), message_id)
+
+    @remote
+    async def delete_thread(self) -> Any:
+        """Take this thread away for everybody, and go home."""
+        await services().delete_thread(await who_asks(self), thread_in_address(self))
+        return rx.redirect("/", replace=True)
+
+    @remote
     async def new_thread(self) -> Any:
         """Begin a thread and go there."""
         return rx.redirect(f"/t/{await services().new_thread(await who_asks(self))}")
@@ -65,12 +88,22 @@ def thread() -> rx.Component:
     """The page of one thread."""
     return layout.shell(
         sidebar(on_new_thread=Composer.new_thread),
+        delete_thread_button(on_delete=Composer.delete_thread),
         demo_notice(),
         rx.cond(
             Transcript.is_missing,
             not_found(),
             rx.fragment(
-                transcript(on_stop=Composer.stop),
+                transcript(
+                    Actions(
+                        on_stop=Composer.stop,
+                        on_retry=Composer.retry,
+                        on_continue=Composer.go_on,
+                        on_delete=Composer.delete,
+                        on_look=Live.look_at,
+                    )
+                ),
+                unsaved(),
                 notice(),
                 composer(on_send=Composer.send),
             ),

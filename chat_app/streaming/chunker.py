@@ -9,8 +9,8 @@ things make text ready:
 
 After a pause everything goes, half a word included: it is all there is to see. When size or age cut into text that
 still flows, the cut is at the last word end, and the begun word waits; but never so long that a code point is older
-than `max_age` after a `take`. A word end is white space or either side of a Chinese or Japanese character. Text
-without one (base64, a long address) goes whole by age and in pieces of `max_chars` by size, never between a letter and what
+than `max_age` after a `take`. A word end is white space or either side of a Chinese or Japanese character. Text without
+one (base64, a long address) goes whole by age and in pieces of `max_chars` by size, never between a letter and what
 belongs to it (an accent, a variation selector, the parts of a joined emoji).
 
 A boundary missed costs a moment until the next one or a timer, one too many costs a row: the sentence rule is short

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chat_app.streaming import store
 from chat_app.streaming.chunker import Chunker, ChunkRule
 from chat_app.streaming.errors import LeaseLost
-from chat_app.streaming.store import Ending, Lease, Transactions
+from chat_app.streaming.store import Counts, Ending, Lease, Transactions
 from chat_app.streaming.tables import StreamId, utc_now
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,8 @@ class Lane:
         self._taken = ""
         self._ending: Ending | None = None
         self._first_delta: datetime | None = None
+        self._deltas = 0
+        self._chunks = 0
         self._failures = 0
         self._renew_every = renew_every
         self._clock = clock
@@ -77,6 +79,7 @@ class Lane:
     def add(self, text: str) -> None:
         """Take over text for the table; never blocks, never loses it."""
         self._first_delta = self._first_delta or utc_now()
+        self._deltas += 1
         was_due_at = self._chunker.due_at()
         now = self._clock()
         self._chunker.feed(text, now)
@@ -105,12 +108,13 @@ class Lane:
         ending = self._ending
         self._taken += self._chunker.take(self._clock()) if ending is None else self._chunker.rest()
         length = self.stored
+        chunks = self._chunks + bool(self._taken)
         if self._taken:
             length = await store.append(session, self.lease, length, self._taken, first_delta=self._first_delta)
         elif ending is None:
             await store.renew(session, self.lease)
         if ending is not None:
-            if not await store.close(session, self.lease, ending):
+            if not await store.close(session, self.lease, ending, Counts(self._deltas, chunks)):
                 raise LeaseLost(self.lease.stream_id)
             await close_hook(session, self.lease.stream_id, ending)
         return length
@@ -118,6 +122,7 @@ class Lane:
     def committed(self, length: int, *, ended: bool) -> None:
         """The transaction of the last `write` is committed."""
         self._failures = 0
+        self._chunks += length > self.stored
         self._taken = self._taken[length - self.stored :]
         self.stored = length
         self._renew_at = self._clock() + self._renew_every
@@ -150,6 +155,7 @@ class Flusher:
         *,
         close_hook: ClosingHook = close_nothing,
         on_commit: Callable[[], None] = lambda: None,
+        on_away: Callable[[bool], None] = lambda _: None,
         renew_every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -157,12 +163,14 @@ class Flusher:
         transactions: where the tables are.
         close_hook: called in the transaction that ends a stream.
         on_commit: called after each commit, to wake who reads the tables; must not block.
+        on_away: told when replies are given up because the database is away, and when it answers again.
         renew_every: seconds between two beats of a stream that writes nothing.
         clock: monotonic seconds.
         """
         self._transactions = transactions
         self._close_hook = close_hook
         self._on_commit = on_commit
+        self._on_away = on_away
         self._renew_every = renew_every
         self._clock = clock
         self._lanes: dict[StreamId, Lane] = {}
@@ -217,6 +225,7 @@ class Flusher:
                 if self._away_since is not None:
                     logger.warning("the database answers again after %.1f s", self._clock() - self._away_since)
                     self._away_since = None
+                    self._on_away(False)
                 await asyncio.sleep(GATHER)
 
     async def _until_due(self) -> None:
@@ -268,5 +277,6 @@ class Flusher:
             self._away_since = now
             logger.warning("the database does not take writes (%s); trying again", type(error).__name__)
         elif now - self._away_since >= AWAY_AFTER:
+            self._on_away(True)
             for lane in tuple(self._lanes.values()):
                 lane.on_away()

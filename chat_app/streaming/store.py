@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from sqlalchemy import CursorResult, Update, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.streaming.errors import LeaseLost, UnknownStream
-from chat_app.streaming.tables import LIVE_STATUSES, Chunk, Stream, StreamId, StreamStatus, utc_now
+from chat_app.streaming.tables import LIVE_STATUSES, TERMINAL_STATUSES, Chunk, Stream, StreamId, StreamStatus, utc_now
 
 CHUNKS_PER_DELETE = 1_000
 """Chunks that one statement deletes at most, so that deleting a long thread never holds the database for long."""
@@ -44,6 +44,14 @@ class Usage:
 
     tokens_in: int
     tokens_out: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a stream took: deltas that came, chunks that were stored."""
+
+    deltas: int = 0
+    chunks: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ async def claim(session: AsyncSession, stream_id: StreamId, holder: str) -> Leas
             epoch=Stream.epoch + 1,
             beat=Stream.beat + 1,
             holder=holder,
+            reason="",
             started=utc_now(),
         )
         .returning(col(Stream.epoch))
@@ -126,15 +135,30 @@ async def renew(session: AsyncSession, lease: Lease) -> None:
         raise LeaseLost(lease.stream_id)
 
 
-async def close(session: AsyncSession, lease: Lease, ending: Ending) -> bool:
+async def close(session: AsyncSession, lease: Lease, ending: Ending, counts: Counts | None = None) -> bool:
     """End a stream that this lease holds; False if it has ended already, or belongs to another writer."""
-    return await _changed(session, _ended(_if_held(lease), ending))
+    ended = _ended(_if_held(lease), ending)
+    if counts is not None:
+        ended = ended.values(deltas=counts.deltas, chunks=counts.chunks)
+    return await _changed(session, ended)
+
+
+async def keep_waiting(session: AsyncSession, stream_id: StreamId, reason: str) -> bool:
+    """Say of a pending stream why it does not begin; its claim clears that. False if it has begun or ended."""
+    pending = update(Stream).where(col(Stream.id) == stream_id, col(Stream.status) == StreamStatus.PENDING)
+    return await _changed(session, pending.values(reason=reason))
 
 
 async def close_pending(session: AsyncSession, stream_id: StreamId, ending: Ending) -> bool:
     """End a stream that no writer has claimed yet; False if one has, or it has ended."""
     pending = update(Stream).where(col(Stream.id) == stream_id, col(Stream.status) == StreamStatus.PENDING)
     return await _changed(session, _ended(pending, ending))
+
+
+async def note_reads(session: AsyncSession, stream_id: StreamId, *, rows_read: int, lag_ms: int) -> None:
+    """Keep what following a stream has cost here: chunks read for it, and the longest wait of one, in milliseconds."""
+    noted = update(Stream).where(col(Stream.id) == stream_id).values(rows_read=rows_read, lag_ms=lag_ms)
+    await _changed(session, noted)
 
 
 async def request_stop(session: AsyncSession, stream_id: StreamId) -> bool:
@@ -169,25 +193,32 @@ async def read_text(session: AsyncSession, stream_id: StreamId, offset: int = 0)
     return "".join(text for _, text in rows)[offset - rows[0][0] :]
 
 
+async def prune_chunks(session: AsyncSession, before: datetime) -> bool:
+    """Delete at most `CHUNKS_PER_DELETE` chunks of streams that ended before a time; False when none are left."""
+    old = select(col(Stream.id)).where(col(Stream.status).in_(TERMINAL_STATUSES), col(Stream.ended) < before)
+    return await _delete_some_chunks(session, col(Chunk.stream_id).in_(old)) > 0
+
+
 async def delete_streams(session: AsyncSession, stream_ids: Sequence[StreamId]) -> bool:
     """Delete at most `CHUNKS_PER_DELETE` chunks of these streams, and the streams once no chunk is left.
 
     True when all are gone; call again, in a transaction of its own, until it is. A live stream's writer finds its
     lease lost and ends quietly.
     """
-    some = (
-        select(col(Chunk.stream_id), col(Chunk.offset))
-        .where(col(Chunk.stream_id).in_(stream_ids))
-        .limit(CHUNKS_PER_DELETE)
-    )
-    keys = [tuple(row) for row in (await session.execute(some)).all()]
-    for stream_id in {key[0] for key in keys}:
-        offsets = [offset for owner, offset in keys if owner == stream_id]
-        await session.execute(delete(Chunk).where(col(Chunk.stream_id) == stream_id, col(Chunk.offset).in_(offsets)))
-    if len(keys) == CHUNKS_PER_DELETE:
+    if await _delete_some_chunks(session, col(Chunk.stream_id).in_(stream_ids)) == CHUNKS_PER_DELETE:
         return False
     await session.execute(delete(Stream).where(col(Stream.id).in_(stream_ids)))
     return True
+
+
+async def _delete_some_chunks(session: AsyncSession, which: ColumnElement[bool]) -> int:
+    some = select(col(Chunk.stream_id), col(Chunk.offset)).where(which).limit(CHUNKS_PER_DELETE)
+    keys = [tuple(row) for row in (await session.execute(some)).all()]
+    for stream_id in {key[0] for key in keys}:
+        offsets = [offset for owner, offset in keys if owner == stream_id]
+        chunks = delete(Chunk).where(col(Chunk.stream_id) == stream_id, col(Chunk.offset).in_(offsets))
+        await session.execute(chunks)
+    return len(keys)
 
 
 def _held(lease: Lease) -> tuple[Any, ...]:

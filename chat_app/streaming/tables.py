@@ -82,6 +82,8 @@ class Stream(SQLModel, table=True):
 
     `epoch` grows with each claim and names the writer; `beat` grows with each sign of life from it. `length` is in
     code points and counts what is stored. `holder` names the process that writes. Token counts are the model's own.
+    `deltas` and `chunks` count what came and what was stored; `rows_read` and `lag_ms` are the chunks that the writer's
+    process read for its followers, and the longest that one was on its way to them.
     """
 
     id: str = Field(default_factory=new_stream_id, primary_key=True, max_length=22)
@@ -92,6 +94,10 @@ class Stream(SQLModel, table=True):
     beat: int = 0
     stop_requested: bool = False
     length: int = 0
+    deltas: int = 0
+    chunks: int = 0
+    rows_read: int = 0
+    lag_ms: int = 0
     tokens_in: int | None = None
     tokens_out: int | None = None
     model: str = ""

@@ -58,8 +58,11 @@ class Probe(Protocol):
         """What to ask in this tick; nothing when nothing is watched."""
         ...
 
-    def deliver(self, rows: Sequence[Row]) -> None:
-        """Take this tick's rows of this probe's kinds, possibly none. It must not block."""
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:
+        """Take this tick's rows of this probe's kinds, possibly none, and the seconds since what woke the tick.
+
+        It must not block.
+        """
         ...
 
 
@@ -82,6 +85,9 @@ class Tail(GrowingText):
         self.end: TailEnd | None = None
         self.is_gone = False
         """The stream was deleted."""
+        self.rows_read = 0
+        self.lag = 0.0
+        """The longest that a chunk took from its commit here to this tail, in seconds."""
 
     @property
     def is_complete(self) -> bool:
@@ -136,7 +142,12 @@ class ChunkProbe:
             ).where(col(Stream.id).in_(self._asked)),
         )
 
-    def deliver(self, rows: Sequence[Row]) -> None:
+    def reads(self, stream_id: StreamId) -> tuple[int, float]:
+        """Chunks that were read of a watched stream, and their longest lag in seconds; zeros of any other."""
+        tail = self._tails.get(stream_id)
+        return (0, 0.0) if tail is None else (tail.rows_read, tail.lag)
+
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:
         ends: dict[StreamId, TailEnd | None] = {}
         chunks: dict[StreamId, list[tuple[int, str]]] = {}
         for kind, key, number, _, text in rows:
@@ -153,7 +164,10 @@ class ChunkProbe:
             tail.is_gone = stream_id not in ends
             tail.end = ends.get(stream_id)
             tail.is_read.set()
-            new = "".join(text for _, text in sorted(chunks.get(stream_id, ())))
+            pieces = sorted(chunks.get(stream_id, ()))
+            new = "".join(text for _, text in pieces)
+            tail.rows_read += len(pieces)
+            tail.lag = max(tail.lag, lag if pieces and not is_first else 0.0)
             if new or is_first or tail.is_complete:
                 tail.grow(new)
 
@@ -173,7 +187,7 @@ class StopProbe:
             return ()
         return (probe_row("stop", col(Stream.id)).where(col(Stream.id).in_(written), col(Stream.stop_requested)),)
 
-    def deliver(self, rows: Sequence[Row]) -> None:
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
         for _, key, *_ in rows:
             self._stop(StreamId(key))
 
@@ -206,12 +220,15 @@ class Tailer:
         self._has_changed = has_changed
         self._clock = clock
         self._woken = asyncio.Event()
+        self._woken_at = clock()
         self.ticks = 0
         """Statements so far."""
 
     def wake(self) -> None:
         """Read soon: something was committed here, or somebody began to watch."""
-        self._woken.set()
+        if not self._woken.is_set():
+            self._woken_at = self._clock()
+            self._woken.set()
 
     @contextmanager
     def watched(self, stream_id: StreamId) -> Generator[Tail]:
@@ -228,22 +245,23 @@ class Tailer:
             if not woken and self._pace() == IDLE and self._has_changed is not None and not await self._has_changed():
                 continue
             try:
-                await self.tick()
+                await self.tick(self._woken_at if woken else None)
             except DATABASE_AWAY as error:
                 logger.warning("the tables cannot be read (%s); trying again", type(error).__name__)
                 await asyncio.sleep(HERE)
                 self.wake()
 
-    async def tick(self) -> None:
-        """One statement for all that is watched, then fan-out."""
+    async def tick(self, woken_at: float | None = None) -> None:
+        """One statement for all that is watched, then fan-out; `woken_at` is when a commit here asked for it."""
         selects = [select for probe in self._probes for select in probe.selects()]
         if not selects:
             return
         self.ticks += 1
         async with self._transactions.read() as session:
             rows: list[Row] = [tuple(row) for row in (await session.execute(union_all(*selects))).all()]  # pyright: ignore[reportAssignmentType]  # the columns of probe_row
+        lag = 0.0 if woken_at is None else self._clock() - woken_at
         for probe in self._probes:
-            probe.deliver([row for row in rows if row[0] in probe.kinds])
+            probe.deliver([row for row in rows if row[0] in probe.kinds], lag)
 
     def _pace(self) -> float | None:
         live, here = self.chunks.live(), self._hub.written_here()

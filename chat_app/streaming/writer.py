@@ -8,9 +8,11 @@ that says so.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_app.streaming import store
 from chat_app.streaming.chunker import ChunkRule
@@ -38,6 +40,10 @@ class Finish:
 Source = Callable[[], AsyncIterator[str | Finish]]
 """Starts the model. Yields deltas ("" for activity without text, such as reasoning), at last a `Finish`; raises
 `SourceError`. It is closed when the writer has heard enough, and then has to let go of the model."""
+
+
+ClaimHook = Callable[[AsyncSession, StreamId], Awaitable[None]]
+"""What the application changes in the very transaction in which a stream begins."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Writer:
         holder: str,
         rule: ChunkRule | None = None,
         patience: Patience | None = None,
+        claim_hook: ClaimHook | None = None,
     ) -> None:
         """Args:
         stream_id: a `pending` stream.
@@ -80,6 +87,7 @@ class Writer:
         holder: names this process in the stream's row.
         rule: where the text is cut into chunks.
         patience: how long a silent model is waited for.
+        claim_hook: what the application changes in the transaction of the claim.
         """
         self.stream_id = stream_id
         self._source = source
@@ -89,6 +97,7 @@ class Writer:
         self._holder = holder
         self._rule = rule or ChunkRule()
         self._patience = patience or Patience()
+        self._claim_hook = claim_hook
         self._verdict: Ending | None = None
         self._pump: asyncio.Task[Ending] | None = None
 
@@ -99,6 +108,8 @@ class Writer:
         """
         async with self._transactions.write() as session:
             lease = await store.claim(session, self.stream_id, self._holder)
+            if lease is not None and self._claim_hook is not None:
+                await self._claim_hook(session, self.stream_id)
         if lease is None:
             return False
         with (

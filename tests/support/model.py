@@ -47,6 +47,9 @@ class Screen:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
+        self.gone: set[int] = set()
+        self.is_gone = False
         self.frames = 0
         self.steps: dict[str, list[str]] = {}
 

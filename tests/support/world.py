@@ -31,7 +31,10 @@ class OpenTab:
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=lambda: self.is_congested):
             self.screen.show(update.frames)
+            self.screen.is_gone = update.is_gone
+            self.screen.gone |= {message.id for message in update.messages if message.is_deleted}
             for message in update.messages:
+                self.screen.reasons[message.name] = message.reason
                 self.screen.statuses[message.name] = message.status.value if message.status else ""
                 if message.status and message.status.is_terminal:
                     # Whoever is told the end has all the text by then.

@@ -1,0 +1,85 @@
+"""What can be done with a message, by the buttons under it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components import words
+from chat_app.components.icons import icon, stop_icon
+
+Handler = Callable[..., Any]
+
+_BUTTON = (
+    "inline-flex cursor-pointer items-center gap-1.5 rounded-lg border border-border bg-card px-2.5 py-1 text-xs "
+    "font-medium text-muted-foreground hover:bg-muted hover:text-foreground"
+)
+_QUIET = (
+    "inline-flex size-7 cursor-pointer items-center justify-center rounded-lg text-muted-foreground hover:bg-muted "
+    "hover:text-foreground disabled:cursor-default disabled:opacity-40"
+)
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The page's handlers; each takes the message's id, `on_look` the version besides."""
+
+    on_stop: Handler
+    on_retry: Handler
+    on_continue: Handler
+    on_delete: Handler
+    on_look: Handler
+
+
+def _button(mark: rx.Component, word: str, handler: Any, label: str) -> rx.Component:
+    return rx.el.button(
+        mark, word, type="button", on_click=handler, class_name=_BUTTON, custom_attrs={"aria-label": label}
+    )
+
+
+def stop(actions: Actions, message: rx.Var[int]) -> rx.Component:
+    """Stops a reply that is being written."""
+    return _button(stop_icon(), words.STOP, actions.on_stop(message), words.STOP_LABEL)
+
+
+def retry(actions: Actions, message: rx.Var[int]) -> rx.Component:
+    """Asks for another version of a reply."""
+    return _button(icon("again", "size-3.5"), words.RETRY, actions.on_retry(message), words.RETRY)
+
+
+def go_on(actions: Actions, message: rx.Var[int]) -> rx.Component:
+    """Lets a reply that was cut off go on."""
+    return _button(icon("onward", "size-3.5"), words.CONTINUE, actions.on_continue(message), words.CONTINUE)
+
+
+def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:
+    """Takes a message away."""
+    return rx.el.button(
+        icon("bin"),
+        type="button",
+        on_click=actions.on_delete(message),
+        class_name=f"{_QUIET} message-delete",
+        custom_attrs={"aria-label": words.DELETE_MESSAGE},
+    )
+
+
+def versions(actions: Actions, message: rx.Var[int], shown: rx.Var[int], count: rx.Var[int]) -> rx.Component:
+    """Leads through the versions of a reply that was retried."""
+
+    def step(name: str, label: str, to: Any, is_end: Any) -> rx.Component:
+        return rx.el.button(
+            icon(name),
+            type="button",
+            on_click=actions.on_look(message, to),
+            disabled=is_end,
+            class_name=_QUIET,
+            custom_attrs={"aria-label": label},
+        )
+
+    return rx.el.span(
+        step("earlier", words.EARLIER_VERSION, shown.to(int) - 1, shown == 1),
+        rx.el.span(shown, "/", count, class_name="tabular-nums"),
+        step("later", words.LATER_VERSION, shown.to(int) + 1, shown == count),
+        class_name="inline-flex items-center gap-0.5 text-xs text-muted-foreground",
+    )

@@ -1,0 +1,178 @@
+"""What a thread's page lists: the thread, its messages, the people in it, and the threads beside it.
+
+Each function takes the caller's session; who may see what is part of each query.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from chat_app.access import ThreadUnknown, may_list, may_read
+from chat_app.models import Attempt, Message, ReplyMode, Thread, User
+from chat_app.streaming import Stream, StreamId, StreamStatus, store
+
+LISTED = 50
+"""Threads that the sidebar lists."""
+NEWEST = 100
+"""Messages that a page shows at first."""
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message as its page needs it; `status` is None for a person's.
+
+    `text` is what is stored of it as a whole: all of an ended one, what a continuation adds to of one under way.
+    `attempt` is the version of a reply's text, 0 for a person's message. `length` is the code points that are stored by
+    now, and `base` where the current stream's text begins among them.
+    """
+
+    id: int
+    position: int
+    version: int
+    author_id: int
+    at: datetime
+    text: str
+    attempt: int
+    status: StreamStatus | None
+    reason: str
+    length: int
+    base: int
+    stream_id: StreamId | None
+    tab: str
+    asked_by: int
+    is_deleted: bool
+
+    @property
+    def name(self) -> str:
+        """What the page calls the text in this row: another version is another text."""
+        return f"{self.id}.{self.attempt}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a model is still to write, or writing."""
+        return self.status is not None and not self.status.is_terminal
+
+
+@dataclass(frozen=True)
+class ThreadView:
+    """A thread without its messages."""
+
+    id: str
+    title: str
+    reply_mode: ReplyMode
+    version: int
+    owner_id: int
+
+
+async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
+    """The threads in someone's sidebar, the most recently active first."""
+    query = select(Thread).where(may_list(user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
+async def find(session: AsyncSession, thread_id: str, user_id: int) -> ThreadView:
+    """A thread that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+    """
+    query = select(Thread).where(col(Thread.id) == thread_id, may_read(user_id))
+    thread = (await session.execute(query)).scalar_one_or_none()
+    if thread is None:
+        raise ThreadUnknown(thread_id)
+    return _thread_view(thread)
+
+
+async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
+    """A thread as it is now, for whom it was found before."""
+    return _thread_view(await session.get_one(Thread, thread_id))
+
+
+async def newest_messages(session: AsyncSession, thread_id: str, limit: int = NEWEST) -> list[MessageView]:
+    """The newest messages of a thread, oldest of them first."""
+    query = _messages(thread_id).where(col(Message.deleted).is_(None))
+    query = query.order_by(col(Message.position).desc()).limit(limit)
+    return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
+
+
+async def messages_changed_since(session: AsyncSession, thread_id: str, version: int) -> list[MessageView]:
+    """The messages of a thread that are new, otherwise or deleted since `version`, in order."""
+    query = _messages(thread_id).where(col(Message.version) > version).order_by(col(Message.position))
+    return [_message_view(*row) for row in (await session.execute(query)).all()]
+
+
+async def message_view(session: AsyncSession, message_id: int, user_id: int) -> MessageView:
+    """One message that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such message for this person.
+    """
+    query = _messages().where(col(Message.id) == message_id, col(Message.deleted).is_(None), may_read(user_id))
+    query = query.join(Thread, col(Thread.id) == col(Message.thread_id))
+    row = (await session.execute(query)).first()
+    if row is None:
+        raise ThreadUnknown(message_id)
+    return _message_view(*row)
+
+
+async def version_text(session: AsyncSession, message: MessageView, version: int) -> str:
+    """The text of an earlier version of a reply, from its chunks; "" where these were pruned or it never was."""
+    streams = (
+        select(col(Attempt.stream_id))
+        .where(col(Attempt.message_id) == message.id, col(Attempt.version) == version)
+        .order_by(col(Attempt.number))
+    )
+    stream_ids = (await session.execute(streams)).scalars().all()
+    return "".join([await store.read_text(session, StreamId(stream_id)) for stream_id in stream_ids])
+
+
+async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Names and hues by user id."""
+    if not user_ids:
+        return {}
+    query = select(col(User.id), col(User.name), col(User.hue)).where(col(User.id).in_(user_ids))
+    rows = (await session.execute(query)).all()
+    return {user_id: (name, hue) for user_id, name, hue in rows if user_id is not None}
+
+
+def _messages(thread_id: str | None = None) -> Select[Message, Attempt, Stream]:
+    query = (
+        select(Message, Attempt, Stream)
+        .join(
+            Attempt,
+            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
+            isouter=True,
+        )
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id), isouter=True)
+    )
+    return query if thread_id is None else query.where(col(Message.thread_id) == thread_id)
+
+
+def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
+    assert message.id is not None
+    base = attempt.base if attempt else 0
+    return MessageView(
+        id=message.id,
+        position=message.position,
+        version=message.version,
+        author_id=message.author_id or 0,
+        at=message.created,
+        text=message.text,
+        attempt=attempt.version if attempt else 0,
+        status=stream.status if stream else None,
+        reason=stream.reason if stream else "",
+        length=base + stream.length if stream else len(message.text),
+        base=base,
+        stream_id=StreamId(stream.id) if stream else None,
+        tab=attempt.tab if attempt else "",
+        asked_by=attempt.asked_by if attempt else 0,
+        is_deleted=message.deleted is not None,
+    )
+
+
+def _thread_view(thread: Thread) -> ThreadView:
+    return ThreadView(thread.id, thread.title, thread.reply_mode, thread.version, thread.owner_id)

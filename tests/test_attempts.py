@@ -1,0 +1,247 @@
+"""Attempts: retry keeps what was, continue goes on from it, delete takes it away, and turns are taken in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlmodel import col, select
+
+from chat_app import threads
+from chat_app.access import ThreadUnknown
+from chat_app.context import GO_ON
+from chat_app.db import Database
+from chat_app.models import Attempt, Member, Message, Thread
+from chat_app.services import WAITING
+from chat_app.streaming import Chunk, Finish, SourceError, Stream, StreamStatus
+from chat_app.threads import NotNow
+from tests.support.people import count, person, thread
+from tests.support.world import World, running_world
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    async with running_world(database) as world:
+        yield world
+
+
+def id_of(name: str) -> int:
+    return int(name.partition(".")[0])
+
+
+async def test_retry_is_a_new_version_and_the_earlier_one_can_be_looked_at(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
+        name = await world.ask(ada, thread_id, "ada")
+        world.model.source(0).say("First try. ", SourceError("It broke."))
+        await tab.until(name, "First try. ", "error")
+
+        await world.services.retry(noor, id_of(name), tab="noor")
+        again = f"{id_of(name)}.2"
+        world.model.source(1).say("Second")
+        await other.until(again, "Second")  # who asks drives
+        world.model.source(1).say(" try.", Finish())
+        for each in (tab, other):
+            await each.until(again, "Second try.", "done")
+
+        message, text = await world.services.version_of(ada, id_of(name), 1)
+        assert (message.text, text) == ("Second try.", "First try. ")
+
+
+async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab:
+        name = await world.ask(ada, thread_id, "ada")
+        world.model.source(0).say("Once upon", SourceError("It broke."))
+        await tab.until(name, "Once upon", "error")
+
+        await world.services.continue_reply(ada, id_of(name), tab="ada")
+        world.model.source(1).say(" a time.")
+        await tab.until(name, "Once upon a time.", "streaming")
+        assert "".join(tab.screen.steps[name]) == "Once upon a time."
+        assert [turn.text for turn in world.model.asked[1][-2:]] == ["Once upon", GO_ON]
+
+        async with world.tab("late", ada, thread_id) as late:
+            await late.until_screen(lambda screen: screen.texts.get(name, "").startswith("Once upon"))
+            world.model.source(1).say(" The end.", Finish())
+            for each in (tab, late):
+                await each.until(name, "Once upon a time. The end.", "done")
+    message, text = await world.services.text_of(ada, id_of(name), 10)
+    assert (text, message.length, message.base) == ("a time. The end.", 26, 9)
+
+
+async def test_of_twenty_retries_at_once_one_begins(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    name = await world.ask(ada, thread_id, "ada")
+    world.model.source(0).say("No.", Finish())
+    async with world.tab("ada", ada, thread_id) as tab:
+        await tab.until(name, "No.", "done")
+        world.model.source(1).say("Yes.")
+        begun = await asyncio.gather(
+            *(world.services.retry(ada, id_of(name), tab="ada") for _ in range(20)), return_exceptions=True
+        )
+        assert [type(error) for error in begun if error is not None] == [NotNow] * 19
+        await tab.until(f"{id_of(name)}.2", "Yes.")
+        assert len(world.model.asked) == 2
+
+
+async def test_a_complete_reply_has_nothing_to_continue_and_a_live_one_not_either(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab:
+        name = await world.ask(ada, thread_id, "ada")
+        with pytest.raises(NotNow):
+            await world.services.continue_reply(ada, id_of(name), tab="ada")
+        world.model.source(0).say("All.", Finish())
+        await tab.until(name, "All.", "done")
+        with pytest.raises(NotNow):
+            await world.services.continue_reply(ada, id_of(name), tab="ada")
+
+
+async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab:
+        name = await world.ask(ada, thread_id, "ada")
+        world.model.source(0).say("Long", Finish("Cut off at the length limit."))
+        await tab.until(name, "Long", "done")
+        await world.services.continue_reply(ada, id_of(name), tab="ada")
+        world.model.source(1).say("er.", Finish())
+        await tab.until(name, "Longer.", "done")
+
+
+async def test_a_message_deleted_in_mid_stream_vanishes_everywhere_and_leaves_no_rows(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
+        name = await world.ask(ada, thread_id, "ada")
+        source = world.model.source(0)
+        source.say("A sentence. And more")
+        await other.until(name, "A sentence. ")
+        with pytest.raises(ThreadUnknown):
+            await world.services.delete_message(noor, id_of(name))
+
+        await world.services.delete_message(ada, id_of(name))
+
+        await source.is_closed.wait()
+        for each in (tab, other):
+            await each.until_screen(lambda screen: id_of(name) in screen.gone)
+    await world.services.cleared()
+    assert [await count(world.database, table) for table in (Stream, Chunk, Attempt)] == [0, 0, 0]
+
+
+async def test_a_thread_deleted_in_mid_stream_is_gone_for_all_and_leaves_no_rows(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id, kept = await thread(world.database, ada), await thread(world.database, noor)
+    async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
+        name = await world.ask(ada, thread_id, "ada")
+        source = world.model.source(0)
+        source.say("A sentence. And more")
+        await other.until(name, "A sentence. ")
+        with pytest.raises(ThreadUnknown):
+            await world.services.delete_thread(noor, thread_id)
+
+        await world.services.delete_thread(ada, thread_id)
+
+        await source.is_closed.wait()
+        for each in (tab, other):
+            await each.until_screen(lambda screen: screen.is_gone)
+        with pytest.raises(ThreadUnknown):
+            await world.ask(noor, thread_id, "noor", "Hello?")
+    await world.services.cleared()
+    left = [await count(world.database, table) for table in (Stream, Chunk, Attempt, Message, Thread, Member)]
+    assert left == [0, 0, 0, 0, 1, 1]
+    assert await world.services.home(noor, "noor") == kept
+
+
+async def test_what_a_dead_server_had_not_cleared_is_cleared_at_the_next_start(database: Database) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    async with database.write() as session:
+        await threads.post(session, thread_id, ada.user_id, "@gpt hi", nonce="nonce", tab="", model="")
+        await threads.delete_thread(session, thread_id, ada.user_id)
+    async with running_world(database) as world:
+        await world.services.cleared()
+    assert [await count(database, table) for table in (Stream, Attempt, Message, Thread)] == [0, 0, 0, 0]
+
+
+async def test_replies_beyond_the_limit_wait_in_order_and_say_so(database: Database) -> None:
+    async with running_world(database, chat_replies_per_person=1, chat_replies_at_once=2) as world:
+        ada, noor, max_ = [await person(database) for _ in range(3)]
+        thread_id = await thread(database, ada)
+        async with world.tab("ada", ada, thread_id) as tab:
+            first = await world.ask(ada, thread_id, "ada", "@gpt 1")
+            await world.model.was_asked(1)
+            second = await world.ask(ada, thread_id, "ada", "@gpt 2")
+            await tab.until_screen(lambda screen: screen.reasons.get(second) == WAITING)
+            third = await world.ask(noor, thread_id, "noor", "@gpt 3")  # hers is free: she passes
+            await world.model.was_asked(2)
+            fourth = await world.ask(max_, thread_id, "max", "@gpt 4")
+            await tab.until_screen(lambda screen: screen.reasons.get(fourth) == WAITING)
+
+            world.model.source(0).say("One.", Finish())
+            await world.model.was_asked(3)
+            assert world.model.asked[2][-1].text == "@gpt 2"
+            await tab.until_screen(lambda screen: screen.reasons.get(second) == "")
+            for number, (name, text) in enumerate(((third, "Three."), (second, "Two.")), 1):
+                world.model.source(number).say(text, Finish())
+                await tab.until(name, text, "done")
+            await world.model.was_asked(4)
+            world.model.source(3).say("Four.", Finish())
+            await tab.until(fourth, "Four.", "done")
+            await tab.until(first, "One.", "done")
+
+
+async def test_who_waits_is_not_lost_over_a_restart(database: Database) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    async with running_world(database, chat_replies_per_person=1) as world:
+        await world.ask(ada, thread_id, "ada", "@gpt 1")
+        await world.model.was_asked(1)
+        waiting = await world.ask(ada, thread_id, "ada", "@gpt 2")
+    async with running_world(database, chat_replies_per_person=1) as world, world.tab("ada", ada, thread_id) as tab:
+        await world.model.was_asked(1)
+        assert world.model.asked[0][-1].text == "@gpt 2"
+        world.model.source(0).say("At last.", Finish())
+        await tab.until(waiting, "At last.", "done")
+
+
+async def test_who_waits_can_be_stopped(database: Database) -> None:
+    async with running_world(database, chat_replies_at_once=1) as world:
+        ada = await person(database)
+        thread_id = await thread(database, ada)
+        async with world.tab("ada", ada, thread_id) as tab:
+            first = await world.ask(ada, thread_id, "ada", "@gpt 1")
+            waiting = await world.ask(ada, thread_id, "ada", "@gpt 2")
+            await tab.until(waiting, status="pending")
+            await world.services.stop(ada, id_of(waiting))
+            await tab.until(waiting, status="stopped")
+            world.model.source(0).say("One.", Finish())
+            await tab.until(first, "One.", "done")
+        assert len(world.model.asked) == 1
+
+
+async def test_what_a_reply_took_is_kept_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    caplog.set_level("INFO", logger="chat_app.replies")
+    async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
+        name = await world.ask(ada, thread_id, "ada")
+        source = world.model.source(0)
+        for sentence in ("One. ", "Two. ", "Three. "):
+            source.say(*sentence)
+            await other.until_screen(lambda screen, so_far=sentence: screen.texts.get(name, "").endswith(so_far))
+        source.say(Finish())
+        await tab.until(name, "One. Two. Three. ", "done")
+    async with world.database.read() as session:
+        stream = (await session.execute(select(Stream).order_by(col(Stream.created)))).scalar_one()
+    assert (stream.deltas, stream.chunks, stream.length) == (17, 3, 17)
+    assert 1 <= stream.rows_read <= 3
+    assert stream.first_delta is not None
+    assert stream.status is StreamStatus.DONE
+    await world.services.written()
+    (line,) = [record.message for record in caplog.records if record.name == "chat_app.replies"]
+    assert f'"stream": "{stream.id}"' in line
+    assert '"deltas": 17' in line
