@@ -204,6 +204,7 @@ class Services:
         """
         async with self.database.write() as session:
             stream_ids = await threads.delete_message(session, message_id, who.user_id)
+            await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
     async def delete_thread(self, who: Identity, thread_id: str) -> None:
@@ -214,6 +215,7 @@ class Services:
         """
         async with self.database.write() as session:
             stream_ids = await threads.delete_thread(session, thread_id, who.user_id)
+            await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
     async def version_of(self, who: Identity, message_id: int, version: int) -> tuple[MessageView, str]:
@@ -423,6 +425,13 @@ class Services:
         owner.add(task)
         task.add_done_callback(owner.discard)
         task.add_done_callback(_report)
+
+
+async def _end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> None:
+    """End what has not begun, and ask whichever process writes the rest to stop: nobody will read it."""
+    for stream_id in stream_ids:
+        if not await store.close_pending(session, stream_id, STOPPED):
+            await store.request_stop(session, stream_id)
 
 
 def _report(task: asyncio.Task[Any]) -> None:

@@ -54,13 +54,16 @@ def go_on(actions: Actions, message: rx.Var[int]) -> rx.Component:
 
 
 def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:
-    """Takes a message away."""
-    return rx.el.button(
-        icon("bin"),
-        type="button",
-        on_click=actions.on_delete(message),
-        class_name=f"{_QUIET} message-delete",
-        custom_attrs={"aria-label": words.DELETE_MESSAGE},
+    """Takes a message away, once a second press says that it is meant."""
+    return rx.el.details(
+        rx.el.summary(icon("bin"), class_name=_QUIET, custom_attrs={"aria-label": words.DELETE_MESSAGE}),
+        rx.el.button(
+            words.DELETE,
+            type="button",
+            on_click=actions.on_delete(message),
+            class_name="cursor-pointer rounded-lg bg-danger-tint px-2.5 py-1 text-xs font-medium text-danger",
+        ),
+        class_name="message-delete flex items-center gap-1",
     )
 
 

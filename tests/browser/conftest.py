@@ -38,6 +38,10 @@ class Site:
         """Wait until the model has had so many requests."""
         await asyncio.to_thread(self.model.received, times)
 
+    async def has_let_go(self, number: int) -> None:
+        """Wait until the server has left the request of this number, from 0, before its end."""
+        await asyncio.to_thread(self.model.cancelled, number)
+
     async def has_said_all(self, number: int) -> None:
         """Wait until the model has played its script for the request of this number, from 0."""
         await asyncio.to_thread(self.model.finished, number)
