@@ -8,6 +8,7 @@ import hashlib
 import random
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 
 from coolname import generate_slug
@@ -18,11 +19,14 @@ from sqlmodel import col
 
 from chat_app.db import Database
 from chat_app.models import Session, User
+from chat_app.streaming.tables import utc_now
 
 COOKIE = "tributary"
 """The cookie's name."""
 SECRET_BYTES = 32
 """256 random bits; more than the 128 that make guessing hopeless, so that the plain hash of it is safe to store."""
+SEEN_EVERY = timedelta(hours=1)
+"""How often it is noted that a browser is still in use."""
 SECRET_LENGTH = 43
 """Characters of a secret: `SECRET_BYTES` in URL-safe base64."""
 
@@ -78,13 +82,17 @@ async def recognise(database: Database, cookie_header: str) -> Identity:
     if secret is None:
         raise NotRecognised
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    while (known := await _find(database, digest)) is None:
+    while (found := await _find(database, digest)) is None:
         try:
             async with database.write() as session:
                 user_id = await add_user(session)
                 session.add(Session(hash=digest, user_id=user_id))
         except IntegrityError:
             continue  # two tabs of a new browser at once: the other one was first
+    known, seen = found
+    if utc_now() - seen > SEEN_EVERY:
+        async with database.write() as session:
+            (await session.get_one(Session, digest)).seen = utc_now()
     return known
 
 
@@ -109,9 +117,9 @@ def name_key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-async def _find(database: Database, digest: str) -> Identity | None:
+async def _find(database: Database, digest: str) -> tuple[Identity, datetime] | None:
     query = (
-        select(col(User.id), col(User.name), col(User.hue))
+        select(col(User.id), col(User.name), col(User.hue), col(Session.seen))
         .join(Session, col(Session.user_id) == col(User.id))
         .where(col(Session.hash) == digest)
     )
@@ -119,6 +127,6 @@ async def _find(database: Database, digest: str) -> Identity | None:
         row = (await session.execute(query)).first()
     if row is None:
         return None
-    user_id, name, hue = row
+    user_id, name, hue, seen = row
     assert user_id is not None
-    return Identity(user_id, name, hue)
+    return Identity(user_id, name, hue), seen

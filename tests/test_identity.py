@@ -1,14 +1,17 @@
 """Identity: a name is made up once, kept by a cookie, and never shared."""
 
 import asyncio
+from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
+from sqlmodel import select
 
 from chat_app import identity
 from chat_app.db import Database
 from chat_app.identity import COOKIE, NotRecognised, add_user, new_secret, recognise, secret_in, set_cookie
 from chat_app.models import Session, User
+from chat_app.streaming.tables import utc_now
 from tests.support.people import count
 
 
@@ -17,6 +20,17 @@ async def test_the_same_cookie_is_the_same_person(database: Database) -> None:
     first = await recognise(database, header)
     assert await recognise(database, header) == first
     assert first.name
+
+
+async def test_a_browser_that_comes_back_is_seen_again(database: Database) -> None:
+    header = f"{COOKIE}={new_secret()}"
+    await recognise(database, header)
+    long_ago = utc_now() - timedelta(days=30)
+    async with database.write() as session:
+        (await session.execute(select(Session))).scalar_one().seen = long_ago
+    await recognise(database, header)
+    async with database.read() as session:
+        assert (await session.execute(select(Session))).scalar_one().seen > long_ago + timedelta(days=29)
 
 
 async def test_twenty_tabs_of_a_new_browser_are_one_person(database: Database) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -215,11 +215,10 @@ class Flusher:
             except DATABASE_AWAY as error:
                 backoff = min(max(0.05, backoff * 2), 1.0)
                 self._note_away(error)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                backoff = min(max(0.05, backoff * 2), 1.0)
-                self._note_away(error)
+            except Exception:
+                # One bad stream is met in its savepoint; whatever else there may be, the others must go on.
+                logger.exception("a write failed as a whole")
+                backoff = 1.0
             else:
                 backoff = 0.0
                 if self._away_since is not None:

@@ -79,6 +79,8 @@ class Sweeper:
                 await self.sweep()
             except DATABASE_AWAY as error:
                 logger.warning("the sweep failed (%s); trying again", type(error).__name__)
+            except Exception:
+                logger.exception("a sweep failed")
             await asyncio.sleep(self._every)
 
     async def sweep(self) -> None:

@@ -250,6 +250,10 @@ class Tailer:
                 logger.warning("the tables cannot be read (%s); trying again", type(error).__name__)
                 await asyncio.sleep(HERE)
                 self.wake()
+            except Exception:
+                logger.exception("a tick failed")
+                await asyncio.sleep(HERE)
+                self.wake()
 
     async def tick(self, woken_at: float | None = None) -> None:
         """One statement for all that is watched, then fan-out; `woken_at` is when a commit here asked for it."""
