@@ -22,6 +22,7 @@ dev: $(RUNTIME) ## start it with hot reload
 
 test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.postgres
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEVELOPMENT) ## lint, format, import contracts, types, tests

@@ -1,7 +1,7 @@
 """What many tests need: a database of their own, and a core that runs on it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,15 +9,44 @@ import pytest
 
 from chat_app.db import Database
 from tests.support.core import Core
+from tests.support.postgres import Postgres, running_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+    """A PostgreSQL server with a migrated template."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as postgres:
+        asyncio.run(_migrate(postgres.template))
+        yield postgres
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await database.migrate()
+    await database.close()
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A migrated SQLite database that nobody else has."""
-    database = Database(f"sqlite:///{tmp_path}/tributary.db")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the test's database is: SQLite, and in modules marked `on_both_databases` PostgreSQL too."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        return request.getfixturevalue("postgres").new_database()
+    return f"sqlite:///{tmp_path}/tributary.db"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database that nobody else has."""
+    database = Database(database_url)
     await database.migrate()
     yield database
     await database.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked `on_both_databases` once for each."""
+    if metafunc.definition.get_closest_marker("on_both_databases") and "database_url" in metafunc.fixturenames:
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from chat_app.threads import NotNow
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
 
+pytestmark = pytest.mark.on_both_databases
+
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
@@ -201,7 +203,11 @@ async def test_who_waits_is_not_lost_over_a_restart(database: Database) -> None:
         await world.ask(ada, thread_id, "ada", "@gpt 1")
         await world.model.was_asked(1)
         waiting = await world.ask(ada, thread_id, "ada", "@gpt 2")
-    async with running_world(database, chat_replies_per_person=1) as world, world.tab("ada", ada, thread_id) as tab:
+    impatient = {"chat_lease_renew": 0.5, "chat_lease_expiry": 1.1, "chat_sweep_every": 0.5}
+    async with (
+        running_world(database, chat_replies_per_person=1, **impatient) as world,
+        world.tab("ada", ada, thread_id) as tab,
+    ):
         await world.model.was_asked(1)
         assert world.model.asked[0][-1].text == "@gpt 2"
         world.model.source(0).say("At last.", Finish())

@@ -11,6 +11,8 @@ from chat_app.streaming import Finish, StreamStatus
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
 
+pytestmark = pytest.mark.on_both_databases
+
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:

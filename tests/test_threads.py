@@ -14,11 +14,13 @@ from chat_app.streaming import Ending, Stream, StreamStatus, store
 from chat_app.threads import MessageRefused, Posted
 from tests.support.people import count, person, thread
 
+pytestmark = pytest.mark.on_both_databases
+
 
 async def post(database: Database, thread_id: str, who: Identity, text: str, nonce: str = "") -> Posted:
     async with database.write() as session:
         return await threads.post(
-            session, thread_id, who.user_id, text, nonce=nonce or f"nonce of {text}", tab="tab", model="scripted"
+            session, thread_id, who.user_id, text, nonce=nonce or f"nonce of {text}"[:64], tab="tab", model="scripted"
         )
 
 

@@ -10,6 +10,8 @@ from chat_app.db import Database
 from chat_app.streaming import Chunk, Ending, LeaseLost, StreamId, StreamStatus, UnknownStream, body, store
 from chat_app.streaming.store import Lease
 
+pytestmark = pytest.mark.on_both_databases
+
 DONE = Ending(StreamStatus.DONE)
 
 

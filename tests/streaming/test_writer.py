@@ -7,6 +7,8 @@ import pytest
 from chat_app.streaming import End, Finish, Patience, Piece, SourceError, StreamStatus, Usage, follow
 from tests.support.core import Core, HandFed, cancelled
 
+pytestmark = pytest.mark.on_both_databases
+
 
 async def test_at_done_the_chunks_are_the_models_text(core: Core) -> None:
     stream_id, source = await core.create(), HandFed()
