@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 from openai import AsyncOpenAI, AsyncStream
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from chat_app.models import Role
 from chat_app.settings import Settings
@@ -16,6 +17,31 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the endpoint. Silence after that is the writer's to judge, by content and not by bytes."""
+TRIES = 3
+"""Requests for one reply, as long as none of it has come."""
+LONGEST_WAIT = 20.0
+"""Seconds that a rate limit may ask to wait and be waited for; a person can wait longer better than a request can."""
+QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+SENTENCES: tuple[tuple[type[Exception], str], ...] = (
+    (openai.AuthenticationError, "The model refused the server's key."),
+    (openai.PermissionDeniedError, "The model refused the server's key."),
+    (openai.NotFoundError, "The model is not known at its address."),
+    (openai.InternalServerError, "The model's server failed."),
+    (openai.APIStatusError, "The model refused the request."),
+    (openai.APITimeoutError, "The model cannot be reached."),
+    (openai.APIConnectionError, "The model cannot be reached."),
+    (openai.APIError, "The model reported an error."),
+    (Exception, "The model sent something that makes no sense."),
+)
+"""What a person is told of an error, by its nearest kind. A provider's own words may carry a key or an address."""
+BROKEN = "The connection to the model broke."
+NO_QUOTA = "The model's quota is used up."
+TOO_LONG = "The thread has grown too long for the model."
+NOT_A_MODEL = "What answers at the model's address is not a model."
+FILTERED = "The model's content filter ended the reply."
+CUT_OFF = "Cut off at the length limit."
+REFUSED = "The model declined to answer."
 
 
 @dataclass(frozen=True)
@@ -44,26 +70,47 @@ class OpenAIModel:
             api_key=key.get_secret_value() if key else "none",
             base_url=base_url or (str(settings.openai_base_url) if settings.openai_base_url else None),
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
-            max_retries=2,
+            max_retries=0,  # the client would retry a quota that is used up
             http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
         """The deltas of a reply ("" for reasoning), and at last a `Finish`.
 
+        What passes by itself is tried again, with growing pauses, as long as nothing of the reply has come.
+
         Raises:
-            SourceError: with a sentence of ours; the provider's words may carry a key or an address.
+            SourceError: with a sentence of ours.
         """
+        has_begun = False
         try:
-            stream = await self._open(turns, model or self.name)
+            tries = AsyncRetrying(
+                stop=stop_after_attempt(TRIES), wait=_pause, retry=retry_if_exception(_may_pass), reraise=True
+            )
+            stream, items, first = await tries(self._begin, turns, model or self.name)
+            has_begun = True
             async with stream:
-                async for item in _items(stream):
+                yield first
+                async for item in items:
                     yield item
         except SourceError:
             raise
         except Exception as error:  # noqa: BLE001  # the client passes on JSON, Unicode and transport errors as they are
             logger.warning("the model's endpoint failed: %s", type(error).__name__)
-            raise SourceError(sentence(error)) from None
+            raise SourceError(sentence(error, has_begun=has_begun)) from None
+
+    async def _begin(
+        self, turns: Sequence[Turn], model: str
+    ) -> tuple[AsyncStream[Any], AsyncIterator[str | Finish], str | Finish]:
+        stream = await self._open(turns, model)
+        try:
+            if "event-stream" not in stream.response.headers.get("content-type", "event-stream"):
+                raise SourceError(NOT_A_MODEL)
+            items = _items(stream)
+            return stream, items, await anext(items)
+        except BaseException:
+            await stream.close()
+            raise
 
     async def _open(self, turns: Sequence[Turn], model: str) -> AsyncStream[Any]:
         try:
@@ -96,34 +143,54 @@ class OpenAIModel:
         await self._client.close()
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, *, has_begun: bool) -> str:
     """What a person is told of an error of the endpoint."""
-    match error:
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return "The model refused the server's key."
-        case openai.NotFoundError():
-            return "The model is not known at its address."
-        case openai.RateLimitError() if getattr(error, "code", None) == "insufficient_quota":
-            return "The model's quota is used up."
-        case openai.RateLimitError():
-            return "The model has too much to do. Try again in a moment."
-        case openai.BadRequestError() if getattr(error, "code", None) == "context_length_exceeded":
-            return "The thread has grown too long for the model."
-        case openai.APIStatusError() if error.status_code >= 500:
-            return "The model's server failed."
-        case openai.APIStatusError():
-            return "The model refused the request."
-        case openai.APITimeoutError():
-            return "The model did not answer in time."
-        case openai.APIConnectionError():
-            return "The connection to the model broke."
-        case _:
-            return "The model sent something that makes no sense."
+    code = getattr(error, "code", None)
+    if isinstance(error, openai.RateLimitError):
+        return NO_QUOTA if code in QUOTA_CODES else _too_much(_retry_after(error))
+    if code == "context_length_exceeded":
+        return TOO_LONG
+    if has_begun and isinstance(error, openai.APIConnectionError):
+        return BROKEN
+    return next(words for kind, words in SENTENCES if isinstance(error, kind))
+
+
+def _too_much(wait: float | None) -> str:
+    if wait is None:
+        return "The model has too much to do. Try again in a moment."
+    minutes = round(wait / 60)
+    when = f"{round(wait)} seconds" if minutes < 2 else f"{minutes} minutes"
+    return f"The model has too much to do. Try again in about {when}."
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(error, openai.RateLimitError):
+        return error.code not in QUOTA_CODES and (_retry_after(error) or 0) <= LONGEST_WAIT
+    return isinstance(error, openai.APIConnectionError | openai.InternalServerError | SourceEndedEarly)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    wait = _retry_after(error) if isinstance(error, openai.APIStatusError) else None
+    return wait if wait is not None else _BACKOFF(state)
+
+
+_BACKOFF = wait_exponential_jitter(initial=0.5, max=5, jitter=0.5)
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    """Seconds that the endpoint asks to wait; None if it does not say, or says it as a date."""
+    try:
+        return float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
 
 
 async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
     finish_reason: str | None = None
     usage: Usage | None = None
+    has_refused = False
     async for frame in stream:
         if not isinstance(frame, dict):
             continue
@@ -131,19 +198,22 @@ async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
             usage = Usage(int(counts.get("prompt_tokens") or 0), int(counts.get("completion_tokens") or 0))
         for choice in (frame.get("choices") or ())[:1]:
             delta = choice.get("delta") or {}
-            # Reasoning is activity without text; keep-alive comments never get here.
-            yield delta.get("content") or delta.get("refusal") or ""
+            refusal = delta.get("refusal") or ""
+            has_refused = has_refused or bool(refusal)
+            if text := (delta.get("content") or "") + refusal:
+                yield text
+            elif delta.get("reasoning_content") or delta.get("reasoning"):
+                yield ""  # activity without text
             finish_reason = choice.get("finish_reason") or finish_reason
     match finish_reason:
         case None:
             raise SourceEndedEarly
         case "content_filter":
-            msg = "The model's content filter ended the reply."
-            raise SourceError(msg)
+            raise SourceError(FILTERED)
         case "length":
-            yield Finish("Cut off at the length limit.", usage)
+            yield Finish(CUT_OFF, usage)
         case _:
-            yield Finish(usage=usage)
+            yield Finish(REFUSED if has_refused else "", usage)
 
 
 def _message(turn: Turn) -> dict[str, str]:
