@@ -1,66 +1,59 @@
 """The database: engines with the right settings, and transactions."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, create_engine, event, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from chat_app.settings import PROJECT
+from chat_app.streaming.transactions import BUSY_TIMEOUT_MS, EngineTransactions, prepare_sqlite
 
 try:
     import fcntl
 except ImportError:  # Windows has no flock: no process there takes itself for alone
     fcntl = None
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long SQLite waits for another writer before it gives up; the flusher then tries again."""
+POOL_TIMEOUT = 10
+"""Seconds to wait for a free connection."""
+ANSWER_WITHIN = 10
+"""Seconds that a PostgreSQL server has to take a connection, and to answer a statement."""
 MIGRATION_LOCK = 0x7472_6962
 """Key of PostgreSQL's advisory lock around migrations (any constant of ours)."""
 
 
-class Database:
-    """An engine, its transactions, and what else there is to know about the database.
-
-    Reading and writing transactions differ on SQLite: one that reads first and then wants to write fails at once when
-    somebody wrote in between, whatever the timeout. So a writing one takes the write lock at its beginning.
-    """
+class Database(EngineTransactions):
+    """An engine, its transactions, and what else there is to know about the database."""
 
     def __init__(self, url: str) -> None:
         """Args:
         url: `sqlite:///path` or `postgresql://…`; the driver is chosen here.
         """
         self.url = make_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and self.url.database:
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        if is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: AsyncEngine = create_async_engine(
-            _with_driver(self.url, is_async=True), pool_pre_ping=not self.is_sqlite
-        )
-        self._writer: AsyncEngine = self.engine.execution_options(is_writing=True)
-        if self.is_sqlite:
-            prepare_sqlite(self.engine.sync_engine)
+        super().__init__(self._new_engine(is_sqlite=is_sqlite), self._new_engine(is_sqlite=is_sqlite))
         self._observer: AsyncConnection | None = None
         self._data_version = -1
         self._presence: BinaryIO | None = None
 
-    @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncSession]:
-        """A session whose reads see one moment; what it changes is not kept."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
-            yield session
-
-    @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
-        """A session that may write, committed at the end of the block and rolled back by an exception."""
-        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
-            yield session
+    def _new_engine(self, *, is_sqlite: bool) -> AsyncEngine:
+        # Parameters are what people write, and reach no log.
+        options: dict[str, Any] = {
+            "hide_parameters": True,
+            "pool_timeout": POOL_TIMEOUT,
+            "pool_pre_ping": not is_sqlite,
+        }
+        if not is_sqlite:
+            limits = f"-c lock_timeout={BUSY_TIMEOUT_MS} -c statement_timeout={ANSWER_WITHIN}s"
+            options["connect_args"] = {"connect_timeout": ANSWER_WITHIN, "options": limits}
+        return create_async_engine(_with_driver(self.url, is_async=True), **options)
 
     async def has_changed(self) -> bool:
         """Whether another connection may have committed since the last call; SQLite knows without touching a table."""
@@ -69,7 +62,12 @@ class Database:
         if self._observer is None:
             observer = await self.engine.connect()
             self._observer = await observer.execution_options(isolation_level="AUTOCOMMIT")
-        version = (await self._observer.exec_driver_sql("PRAGMA data_version")).scalar_one()
+        try:
+            version = (await self._observer.exec_driver_sql("PRAGMA data_version")).scalar_one()
+        except Exception:
+            await self._observer.close()
+            self._observer = None  # the next call connects anew
+            raise
         has_changed, self._data_version = version != self._data_version, version
         return has_changed
 
@@ -87,7 +85,7 @@ class Database:
     @contextmanager
     def migrating(self) -> Generator[Connection]:
         """A plain connection in a transaction that only one process at a time can have."""
-        engine = create_engine(_with_driver(self.url, is_async=False))
+        engine = create_engine(_with_driver(self.url, is_async=False), hide_parameters=True)
         if self.is_sqlite:
             prepare_sqlite(engine)
         try:
@@ -98,23 +96,38 @@ class Database:
         finally:
             engine.dispose()
 
-    def is_alone(self) -> bool:
-        """Whether no other process has this SQLite database open; never true of PostgreSQL.
+    def take_part(self) -> None:
+        """Let other processes on this SQLite database know that there is this one, until `close`.
 
-        Each process holds a shared lock on a file beside the database for as long as it lives. Who can have it
-        exclusively for a moment is alone.
+        Each process holds a shared lock on a file beside the database. A second file is the gate to it: while somebody
+        asks whether they are alone, which means to exchange their lock for a moment, nobody else asks or comes in.
         """
-        if fcntl is None or not self.is_sqlite or not self.url.database:
-            return False
-        if self._presence is None:
+        if fcntl is None or not self.is_sqlite or not self.url.database or self._presence is not None:
+            return
+        with self._gate():
             self._presence = Path(f"{self.url.database}.lock").open("ab")  # noqa: SIM115  # held until close()
-        try:
-            fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_alone = True
-        except OSError:
-            is_alone = False
-        fcntl.flock(self._presence, fcntl.LOCK_SH)
-        return is_alone
+            fcntl.flock(self._presence, fcntl.LOCK_SH)
+
+    def is_alone(self) -> bool:
+        """Whether no other process takes part in this SQLite database; never true of PostgreSQL."""
+        self.take_part()
+        if fcntl is None or self._presence is None:
+            return False
+        with self._gate():
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                return False
+            finally:
+                fcntl.flock(self._presence, fcntl.LOCK_SH)
+
+    @contextmanager
+    def _gate(self) -> Generator[None]:
+        assert fcntl is not None
+        with Path(f"{self.url.database}.gate").open("ab") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
 
     async def close(self) -> None:
         """Let go of all connections and of the lock."""
@@ -122,31 +135,7 @@ class Database:
             await self._observer.close()
         if self._presence is not None:
             self._presence.close()
-        await self.engine.dispose()
-
-
-def prepare_sqlite(engine: Any) -> None:
-    """Set on every connection what durability and concurrency need, and begin transactions ourselves."""
-
-    def connected(connection: Any, _: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver would begin late, and deferred
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def begun(connection: Connection) -> None:
-        is_writing = connection.get_execution_options().get("is_writing", False)
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begun)
+        await super().close()
 
 
 def _with_driver(url: URL, *, is_async: bool) -> URL:

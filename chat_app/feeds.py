@@ -74,10 +74,10 @@ class ThreadFeed:
                     watch.reading.cancel()
 
     def seen(self, thread_id: str, version: int) -> None:
-        """Somebody read the thread at this version; from here on changes are told."""
+        """Somebody read the thread at this version; what came after it is told."""
         watch = self._watches[thread_id]
-        if watch.version is None:
-            watch.version = version
+        # Of two who read at different moments, the earlier one has to be told more; listeners know what they saw.
+        watch.version = version if watch.version is None else min(watch.version, version)
 
     def selects(self) -> Sequence[Select[Any]]:
         self._asked = [thread_id for thread_id, watch in self._watches.items() if watch.version is not None]

@@ -9,7 +9,7 @@ import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
+from http.cookies import SimpleCookie
 
 from coolname import generate_slug
 from sqlalchemy import select
@@ -50,14 +50,12 @@ def new_secret() -> str:
 
 
 def secret_in(cookie_header: str) -> str | None:
-    """The secret in a request's Cookie header, if it has the form of one."""
-    try:
-        morsel = SimpleCookie(cookie_header).get(COOKIE)
-    except CookieError:
-        return None
-    if morsel is None or len(morsel.value) != SECRET_LENGTH or not morsel.value.isascii():
-        return None
-    return morsel.value
+    """The secret in a request's Cookie header, if it has the form of one, whatever other cookies stand beside it."""
+    for part in cookie_header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE and len(value) == SECRET_LENGTH and value.isascii():
+            return value
+    return None
 
 
 def set_cookie(secret: str, *, is_secure: bool) -> str:

@@ -176,7 +176,7 @@ def _pause(state: RetryCallState) -> float:
     return wait if wait is not None else _BACKOFF(state)
 
 
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=5, jitter=0.5)
+_BACKOFF = wait_exponential_jitter(multiplier=0.5, max=5, jitter=0.5)
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:

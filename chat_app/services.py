@@ -39,6 +39,7 @@ from chat_app.streaming import (
     Writer,
     store,
 )
+from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
@@ -50,6 +51,8 @@ replies = logging.getLogger("chat_app.replies")
 
 WAITING = "Waiting for its turn."
 """What is said of a reply that may not begin yet."""
+RETRY_AFTER = 1.0
+"""Seconds until what the database refused aside from replies is tried again."""
 PRUNE_EVERY = 3600.0
 """Seconds between two looks for chunks that are old enough to go."""
 STORE_TAILS_WITHIN = 1.5
@@ -92,7 +95,7 @@ class Services:
         )
         self._sweeper = Sweeper(
             database,
-            self._hub,
+            lambda: self._begun,
             start=self._begin,
             close_hook=self._store_reply,
             on_commit=self._committed,
@@ -244,6 +247,7 @@ class Services:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Services"]:
         """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
+        self.database.take_part()
         work = {
             asyncio.create_task(part.run(), name=type(part).__name__.lower())
             for part in (self._flusher, self._tailer, self._sweeper)
@@ -258,8 +262,9 @@ class Services:
             self._is_closing = True
             self.tabs.end_all()
             for task in (*self._aside, *self._writing, *work):
-                task.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+                if not task.cancelling():  # a second cancellation would cost a writer its tail
+                    task.cancel()
+            await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
 
     async def _store_tails(self) -> None:
@@ -306,8 +311,11 @@ class Services:
         """Remove the rows of what was deleted, a bounded part at a time; what is left over a restart is next."""
         has_more = True
         while has_more:
-            async with self.database.write() as session:
-                has_more = await threads.clear_deleted(session)
+            try:
+                async with self.database.write() as session:
+                    has_more = await threads.clear_deleted(session)
+            except DATABASE_AWAY:
+                await asyncio.sleep(RETRY_AFTER)
 
     async def _prune(self) -> None:
         while self.settings.chat_keep_chunks:
@@ -325,15 +333,15 @@ class Services:
         self._keep(self._writing, self._write(stream_id), f"writer of {stream_id}")
 
     async def _write(self, stream_id: StreamId) -> None:
-        async with self.database.read() as session:
-            query = (
-                select(Attempt, Thread)
-                .join(Message, col(Message.id) == col(Attempt.message_id))
-                .join(Thread, col(Thread.id) == col(Message.thread_id))
-                .where(col(Attempt.stream_id) == stream_id)
-            )
-            row = (await session.execute(query)).first()
         try:
+            async with self.database.read() as session:
+                query = (
+                    select(Attempt, Thread)
+                    .join(Message, col(Message.id) == col(Attempt.message_id))
+                    .join(Thread, col(Thread.id) == col(Message.thread_id))
+                    .where(col(Attempt.stream_id) == stream_id)
+                )
+                row = (await session.execute(query)).first()
             if row is None:
                 return  # deleted before it began
             attempt, thread = row
@@ -341,6 +349,7 @@ class Services:
                 await self._write_now(stream_id, attempt, thread)
         finally:
             self._begun.discard(stream_id)
+            self.tabs.forget(stream_id)
 
     async def _keep_waiting(self, stream_id: StreamId) -> None:
         async with self.database.write() as session:

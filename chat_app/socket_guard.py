@@ -41,7 +41,7 @@ def guard_socket(app: App) -> None:
     handle_event, on_event = sio._handle_event, namespace.on_event
 
     async def handle_allowed_event(eio_sid: str, space: str | None, packet_id: int | None, data: Any) -> None:
-        if isinstance(data, list) and data and data[0] in SOCKET_EVENTS:
+        if isinstance(data, list) and data and isinstance(data[0], str) and data[0] in SOCKET_EVENTS:
             await handle_event(eio_sid, space, packet_id, data)
 
     async def on_allowed_event(sid: str, data: Any) -> None:

@@ -6,6 +6,7 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,10 @@ from chat_app.db import Database
 from chat_app.feeds import Directory, ThreadChange, ThreadFeed
 from chat_app.identity import Identity
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
+from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.views import MessageView, ThreadView
+
+logger = logging.getLogger(__name__)
 
 FRAME_EVERY = 0.05
 """Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
@@ -23,6 +27,10 @@ CONGESTED_WAIT = 0.1
 """Seconds until a tab whose socket stands is looked at again."""
 TOUCH_EVERY = 60.0
 """Seconds after which a quiet tab gets an empty update, so that whoever keeps state for it sees that it is there."""
+BACKLOG = 300
+"""Changed messages and stored texts that wait for a tab which takes nothing; beyond that it reads them anew later."""
+RETRY_AFTER = 1.0
+"""Seconds until a tab tries again to read its page from a database that is away."""
 HISTORY_CHARS = 48_000
 """Characters of older text that one update carries at most, far below the frame size that closes a socket."""
 
@@ -57,12 +65,15 @@ class TabUpdate:
 class _Text:
     """A live reply as one tab sees it: from where it takes text, and how far it has got."""
 
-    def __init__(self, message: MessageView) -> None:
+    def __init__(self, message: MessageView, shown: int) -> None:
+        """`shown` is how much of the message's text this tab has shown before, in code points."""
         assert message.stream_id is not None
         self.stream_id = message.stream_id
         self.name = message.name
         self.base = message.base
         """Code points of the message's text that stand before the stream's."""
+        self.before = message.text[shown : message.base]
+        """What of that text was not sent yet; it goes first."""
         self.sent = 0
         self.final: MessageView | None = None
         """The message with its terminal status, which is told only when all the text has been."""
@@ -92,6 +103,22 @@ class _Text:
         text = self._source.since(self.sent)
         return text if self.final is None else text[: max(0, self.final.length - self.base - self.sent)]
 
+    @property
+    def shown(self) -> int:
+        """Code points of the message's text that were sent."""
+        return self.base - len(self.before) if self.before else self.base + self.sent
+
+    def take(self) -> list[Frame]:
+        """What is to be sent now."""
+        frames: list[Frame] = []
+        if self.before:
+            frames.append((self.name, self.shown, self.before))
+            self.before = ""
+        if more := self.more():
+            frames.append((self.name, self.shown, more))
+            self.sent += len(more)
+        return frames
+
     def is_drained(self) -> bool:
         """Whether the reply has ended and all of it was sent."""
         is_gone = isinstance(self._source, Tail) and self._source.is_gone
@@ -115,8 +142,10 @@ class Tab:
         self._texts: dict[int, _Text] = {}
         self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
-        self._news = TabUpdate()
+        self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
         self._seen_version = 0
+        self._told_version = 0
+        self._is_behind = True
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
@@ -135,10 +164,12 @@ class Tab:
             tabs.directory.watched(self._directory_changed),
             self._closing_texts(),
         ):
-            await self._load()
             while not self._is_over:
                 if is_congested():
                     await asyncio.sleep(CONGESTED_WAIT)
+                    continue
+                if self._is_behind and not self._news.is_gone and not await self._catch_up():
+                    await asyncio.sleep(RETRY_AFTER)
                     continue
                 self._woken.clear()
                 update = self._collect()
@@ -153,16 +184,31 @@ class Tab:
                 if not self._history:
                     await asyncio.sleep(FRAME_EVERY)
 
-    async def _load(self) -> None:
+    async def _catch_up(self) -> bool:
+        """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
+        try:
+            await self._read()
+        except DATABASE_AWAY as error:
+            logger.warning("thread %s could not be read (%s); trying again", self.thread_id, type(error).__name__)
+        return not self._is_behind
+
+    async def _read(self) -> None:
         tabs = self._tabs
-        async with tabs.database.read() as session:
-            thread = await views.find(session, self.thread_id, self.who.user_id)
-            messages = await views.newest_messages(session, self.thread_id)
-            directory = await views.listed(session, self.who.user_id)
-            authors = sorted({message.author_id for message in messages} | {self.who.user_id})
-            people = await views.people(session, authors)
+        while True:
+            async with tabs.database.read() as session:
+                thread = await views.find(session, self.thread_id, self.who.user_id)
+                if self._told_version:
+                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
+                else:
+                    messages = await views.newest_messages(session, self.thread_id)
+                directory = await views.listed(session, self.who.user_id)
+                authors = sorted({message.author_id for message in messages} | {self.who.user_id})
+                people = await views.people(session, authors)
+            if thread.version >= self._seen_version:
+                break  # else a change was told while this was read, and is not in it
         tabs.feed.seen(self.thread_id, thread.version)
-        self._seen_version = thread.version
+        tabs.tailer.wake()  # from now on there is something to tick for
+        self._seen_version, self._is_behind = thread.version, False
         self._news.people |= people
         self._news.thread = thread
         self._news.directory = [(entry.id, entry.title) for entry in directory]
@@ -171,6 +217,14 @@ class Tab:
         self._history.reverse()  # the newest first: it is what the reader looks at
         for text in tuple(self._texts.values()):
             await text.first_read()  # so that a reload shows at once what was shown before it
+
+    def _fall_behind(self) -> None:
+        """Let go of all that waits and can be read again. What was taken of live replies is offsets only, and stays."""
+        for name, offset, _ in reversed(self._history):
+            self._shown[name] = offset
+        self._history.clear()
+        self._news = TabUpdate(is_unsaved=self._news.is_unsaved)
+        self._is_behind = True
 
     @contextmanager
     def _closing_texts(self) -> Generator[None]:
@@ -201,29 +255,31 @@ class Tab:
             text.final = message
             self._tabs.tailer.wake()  # the change may have been read before the last of the text
         else:
-            self._send_stored(message, message.text)
+            self._send_stored(message)
             self._news.messages.append(message)
 
     def _begin(self, message: MessageView) -> None:
-        self._send_stored(message, message.text[: message.base])
-        text = self._texts[message.id] = _Text(message)
+        text = self._texts[message.id] = _Text(message, self._shown.get(message.name, 0))
         text.take_from(self._tabs.source_for(self, message, text.stream_id), self._woken.set)
 
-    def _send_stored(self, message: MessageView, stored: str) -> None:
-        """Send what is stored of a message, unless this tab has shown it already, as before a continuation."""
-        if len(stored) > self._shown.get(message.name, 0):
-            self._shown[message.name] = len(stored)
-            self._history.append((message.name, 0, stored))
+    def _send_stored(self, message: MessageView) -> None:
+        """Send what is stored of a message, unless this tab has shown it already."""
+        shown = self._shown.get(message.name, 0)
+        if len(message.text) > shown:
+            self._shown[message.name] = len(message.text)
+            self._history.append((message.name, shown, message.text[shown:]))
 
     def _drop(self, message_id: int) -> None:
         text = self._texts.pop(message_id)
         text.close()
-        self._shown[text.name] = text.base + text.sent
+        self._shown[text.name] = text.shown
         self._tabs.forget(text.stream_id)
 
     def _thread_changed(self, change: ThreadChange | None) -> None:
         if change is None:
             self._news.is_gone = True
+        elif self._is_behind:
+            self._seen_version = max(self._seen_version, change.thread.version)
         elif change.thread.version > self._seen_version:
             self._news.people |= change.people
             self._news.thread = change.thread
@@ -231,6 +287,8 @@ class Tab:
                 if message.version > self._seen_version:
                     self._take(message)
             self._seen_version = change.thread.version
+            if len(self._news.messages) + len(self._history) > BACKLOG:
+                self._fall_behind()
         self._woken.set()
 
     def tell_unsaved(self, *, is_unsaved: bool) -> None:
@@ -245,9 +303,7 @@ class Tab:
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
         for message_id, text in tuple(self._texts.items()):
-            if more := text.more():
-                update.frames.append((text.name, text.base + text.sent, more))
-                text.sent += len(more)
+            update.frames += text.take()
             if text.is_drained():
                 assert text.final is not None
                 update.messages.append(text.final)
@@ -257,6 +313,8 @@ class Tab:
             frame = self._history.pop(0)
             size += len(frame[2])
             update.frames.append(frame)
+        if not self._history:
+            self._told_version = self._seen_version
         return update
 
 
@@ -271,6 +329,8 @@ class Tabs:
         self.directory = directory
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
+        self.is_unsaved = False
+        """Whether what is shown may not be stored; a tab that opens is told too."""
 
     @contextmanager
     def open(self, token: str, who: Identity, thread_id: str) -> Generator[Tab]:
@@ -299,6 +359,7 @@ class Tabs:
 
     def tell_unsaved(self, is_unsaved: bool) -> None:  # a callback's signature
         """Tell every open tab that what it shows is not stored, or is again."""
+        self.is_unsaved = is_unsaved
         for tab in tuple(self._open.values()):
             tab.tell_unsaved(is_unsaved=is_unsaved)
 

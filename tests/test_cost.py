@@ -1,25 +1,29 @@
 """What things cost: idle costs nothing, a reply about its sentences, fifty followers what one costs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from chat_app import tabs
 from chat_app.db import Database
 from chat_app.streaming import Finish, Stream, flusher, tailer
-from tests.support.meter import Meter
+from tests.support.meter import metered
+from tests.support.model import Screen
 from tests.support.people import person, thread
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT
-from tests.support.world import OpenTab, World, running_world
+from tests.support.world import World, running_world
 
 WITHIN = 60
 """Seconds after which a wait has failed."""
 NEVER = 3600.0
-SENTENCES = 40
-"""Of the reference reply, each of 200 characters."""
+DELTAS = 50
+"""Of each sentence of the reference reply, which has 40 sentences."""
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(tabs, "FRAME_EVERY", 0.0)
     async with (
         asyncio.timeout(WITHIN),
-        running_world(database, chat_sweep_every=NEVER, chat_lease_renew=NEVER, chat_seed=False) as world,
+        running_world(database, chat_sweep_every=NEVER) as world,
     ):
         yield world
 
@@ -44,14 +48,21 @@ class Cost:
     statements: int
     rows_read: int
     rows_written: int
-    driver: OpenTab
-    followers: Sequence[OpenTab]
+    chunks: int
+    driver: Screen
+    followers: Sequence[Screen]
     name: str
-    stream: Stream
 
 
-async def cost_of_a_reply(world: World, *, followers: int, times: int = 1) -> Cost:
-    """The cost of the reference reply, said so often in a row, each sentence once the one before has been seen."""
+def sentences(count: int) -> Iterator[tuple[str, ...]]:
+    """The deltas of a text of so many sentences of 200 characters; 40 are the reference reply."""
+    for number in range(count):
+        start = DELTAS * (39 if number == count - 1 else number % 39)
+        yield REFERENCE_DELTAS[start : start + DELTAS]
+
+
+async def cost_of_a_reply(world: World, *, followers: int = 1, length: int = 40) -> Cost:
+    """The cost of a reply of `length` sentences, each said when everybody has seen the one before."""
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
     async with AsyncExitStack() as stack:
@@ -59,27 +70,117 @@ async def cost_of_a_reply(world: World, *, followers: int, times: int = 1) -> Co
         others = [
             await stack.enter_async_context(world.tab(f"noor-{number}", noor, thread_id)) for number in range(followers)
         ]
-        for tab in (driver, *others):
+        everybody = (driver, *others)
+        for tab in everybody:
             await tab.until_screen(lambda screen: screen.updates > 0)
-        meter = Meter(world.database)
-        number = len(world.model.asked)
-        name = await world.ask(ada, thread_id, "ada")
-        source = world.model.source(number)
-        for tab in (driver, *others):
-            await tab.until(name, status="streaming")
-        length = len(REFERENCE_TEXT)
-        for at in range(SENTENCES * times):
-            deltas = len(REFERENCE_DELTAS) // SENTENCES
-            start = at % SENTENCES * deltas
-            source.say(*REFERENCE_DELTAS[start : start + deltas])
-            # The last delta of a sentence may hold its end and wait for the next word.
-            seen = at // SENTENCES * length + len("".join(REFERENCE_DELTAS[: start + deltas - 2]))
-            for tab in (driver, *others):
-                await tab.until_screen(lambda screen, seen=seen: len(screen.texts.get(name, "")) >= seen)
-        source.say(Finish())
-        for tab in (driver, *others):
-            await tab.until(name, REFERENCE_TEXT * times, "done")
-        cost = (len(meter.statements), meter.rows_read, meter.rows_written)
+        with metered(world.database) as meter:
+            source = world.model.source(len(world.model.asked))
+            name = await world.ask(ada, thread_id, "ada")
+            for tab in everybody:
+                await tab.until(name, status="streaming")
+            before = [tab.screen.updates for tab in everybody]
+            text = ""
+            for number, deltas in enumerate(sentences(length), start=1):
+                source.say(*deltas)
+                text += "".join(deltas)
+                for tab in everybody if number < length else ():
+                    await tab.until(name, text)
+            source.say(Finish())
+            for tab in everybody:
+                await tab.until(name, text, "done")
+    for tab, updates in zip(everybody, before, strict=True):
+        tab.screen.updates -= updates
     async with world.database.read() as session:
-        stream = (await session.execute(store_stream())).scalars().one()
-    return Cost(*cost, driver, others, name, stream)
+        newest = select(Stream).order_by(col(Stream.created).desc()).limit(1)
+        stream = (await session.execute(newest)).scalar_one()
+    assert stream.deltas == length * DELTAS
+    return Cost(
+        len(meter.statements),
+        meter.rows_read,
+        meter.rows_written,
+        stream.chunks,
+        driver.screen,
+        [tab.screen for tab in others],
+        name,
+    )
+
+
+def characters(screen: Screen, name: str) -> int:
+    """How much text was sent to a screen."""
+    return sum(len(step) for step in screen.steps[name])
+
+
+async def test_with_nobody_there_only_the_sweep_asks_anything(database: Database) -> None:
+    async with asyncio.timeout(WITHIN), running_world(database, chat_sweep_every=0.01) as world:
+        with metered(database) as meter:
+            await meter.until_asked(20)  # what a server does once, at its start, is among them
+            meter.reset()
+            await meter.until_asked(20)
+            assert len(set(meter.statements)) == 1
+            assert "stream.status IN" in meter.statements[0]
+            assert meter.rows_read == 0
+        assert world.services._tailer.ticks == 0
+
+
+async def test_fifty_idle_tabs_cost_one_cheap_question_a_tick(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(world.tab(f"{number}", ada, thread_id)) for number in range(50)]
+        for tab in opened:
+            await tab.until_screen(lambda screen: screen.updates > 0)
+        monkeypatch.setattr(tailer, "IDLE", 0.01)
+        with metered(database) as meter:
+            world.services._tailer.wake()
+            await meter.until_asked(10)
+            meter.reset()
+            await meter.until_asked(20)
+            assert set(meter.statements) == {"PRAGMA data_version"}
+
+            # Somebody else writes: one statement more, for all of them.
+            assert database.url.database
+            with closing(sqlite3.connect(database.url.database)) as other, other:
+                other.execute("UPDATE user SET hue = 1")
+            meter.reset()
+            await meter.until_asked(20)
+            assert len([statement for statement in meter.statements if statement != "PRAGMA data_version"]) == 1
+
+
+async def test_fifty_followers_cost_the_database_what_one_costs(world: World) -> None:
+    one = await cost_of_a_reply(world, followers=1)
+    fifty = await cost_of_a_reply(world, followers=50)
+
+    # A statement for each of the 49 more, be it one in the whole reply, would be 49; a tick more is the moment's.
+    assert fifty.statements < one.statements + 25
+    assert fifty.rows_read < one.rows_read + 49
+    assert fifty.rows_written < one.rows_written + 25
+
+
+async def test_a_reply_costs_about_its_sentences(world: World) -> None:
+    cost = await cost_of_a_reply(world)
+
+    assert cost.chunks <= 1.2 * 40
+    assert cost.rows_written <= 3 * 40
+    assert cost.followers[0].updates <= 1.2 * cost.chunks
+    assert cost.followers[0].updates < len(REFERENCE_DELTAS) / 5
+
+
+async def test_everybody_is_sent_the_text_once(world: World) -> None:
+    cost = await cost_of_a_reply(world, followers=2)
+
+    for screen in (cost.driver, *cost.followers):
+        assert characters(screen, cost.name) == len(REFERENCE_TEXT)
+
+
+async def test_a_reply_ten_times_as_long_costs_ten_times_as_much(world: World) -> None:
+    short = await cost_of_a_reply(world, length=20)
+    long = await cost_of_a_reply(world, length=200)
+
+    assert long.statements <= 11 * short.statements
+    assert long.rows_read <= 11 * short.rows_read
+    assert long.rows_written <= 11 * short.rows_written
+    for few, many in ((short.driver, long.driver), (short.followers[0], long.followers[0])):
+        assert many.frames <= 11 * few.frames
+        assert characters(many, long.name) <= 11 * characters(few, short.name)

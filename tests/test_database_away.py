@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import event, select
 from sqlmodel import col
 
-from chat_app import db, tabs
+from chat_app import tabs
 from chat_app.identity import Identity
-from chat_app.streaming import Chunk, Finish, StreamStatus, flusher, tailer
+from chat_app.streaming import Chunk, Finish, StreamStatus, flusher, tailer, transactions
 from tests.support.core import HandFed
 from tests.support.faulty import FaultyDatabase
 from tests.support.people import person, thread
@@ -25,7 +25,7 @@ WITHIN = 30
 
 @pytest.fixture
 async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FaultyDatabase]:
-    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 50)
     database = FaultyDatabase(f"sqlite:///{tmp_path}/tributary.db")
     await database.migrate()
     yield database
@@ -227,7 +227,7 @@ async def test_a_full_disk_loses_nothing_once_there_is_room(reply: Reply, databa
     def limit(connection: Any, *_: Any) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    event.listen(database.engine.sync_engine, "checkout", limit)
+    event.listen(database.writer.sync_engine, "checkout", limit)
     await reply.say(*(f"{'A long way to say it, again. ' * 400}\n" for _ in range(3)))
     await database.until_failed(2)
     pages = 1_000_000

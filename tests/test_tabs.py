@@ -1,9 +1,11 @@
 """Tabs: the one that asked sees every delta, the others what is stored, and all end with the same text."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
+from chat_app import tabs
 from chat_app.access import ThreadUnknown
 from chat_app.db import Database
 from chat_app.models import Message
@@ -128,6 +130,77 @@ async def test_a_tab_whose_socket_stands_gets_everything_at_once_when_it_drains(
         stuck.is_congested = False
         await stuck.until(name, text, "done")
         assert stuck.screen.frames <= shown + 2  # one may have been on its way
+
+
+async def test_a_tab_that_takes_nothing_holds_up_none_of_twenty_others(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with AsyncExitStack() as stack:
+        driver = await stack.enter_async_context(world.tab("ada", ada, thread_id))
+        others = [await stack.enter_async_context(world.tab(f"noor-{n}", noor, thread_id)) for n in range(20)]
+        stuck = await stack.enter_async_context(world.tab("stuck", noor, thread_id))
+        name = await world.ask(ada, thread_id, "ada")
+        source = world.model.source(0)
+        source.say("First. ")
+        await stuck.until(name, "First. ")
+        stuck.is_congested = True
+
+        said, changes = "First. ", len(stuck.tab._news.messages)
+        for number in range(30):
+            source.say(f"Sentence {number}. ")
+            said += f"Sentence {number}. "
+            for tab in (driver, *others):
+                await tab.until(name, said)
+        assert len(stuck.tab._news.messages) == changes
+        assert stuck.tab._texts.keys() == others[0].tab._texts.keys()
+        assert not stuck.tab._history
+        assert stuck.screen.texts[name] == "First. "
+
+        shown = stuck.screen.frames
+        stuck.is_congested = False
+        await stuck.until(name, said)
+        assert stuck.screen.frames == shown + 1
+        source.say(Finish())
+        for tab in (driver, *others, stuck):
+            await tab.until(name, said, "done")
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["reported", "never advanced"])
+async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_read: bool
+) -> None:
+    monkeypatch.setattr(tabs, "BACKLOG", 10)
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as driver, world.tab("noor", noor, thread_id) as stuck:
+        name = await world.ask(ada, thread_id, "ada")
+        source = world.model.source(0)
+        source.say("Before. And")
+        await stuck.until(name, "Before. And")
+        if is_read:
+            stuck.is_congested = True
+        else:
+            stuck.may_advance.clear()
+        said = {}
+        for number in range(30):
+            posted = await world.services.post(ada, thread_id, f"Message {number}", nonce=f"{number}", tab="ada")
+            said[f"{posted.message_id}.0"] = f"Message {number}"
+            await driver.until(f"{posted.message_id}.0", f"Message {number}")
+            assert len(stuck.tab._news.messages) + len(stuck.tab._history) <= 10
+        gone = int(next(iter(said)).partition(".")[0])
+        await world.services.delete_message(ada, gone)
+        source.say(" after.", Finish())
+        await driver.until(name, "Before. And after.", "done")
+        assert len(said.keys() & stuck.screen.texts.keys()) <= 1  # one may have been on its way
+
+        stuck.is_congested = False
+        stuck.may_advance.set()
+        await stuck.until(name, "Before. And after.", "done")
+        del said[f"{gone}.0"]
+        for message, text in said.items():
+            await stuck.until(message, text)
+        assert gone in stuck.screen.gone
+        assert "".join(stuck.screen.steps[name]) == "Before. And after."
 
 
 async def test_stop_by_another_person_is_seen_by_all_and_keeps_the_text(world: World) -> None:

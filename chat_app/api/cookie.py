@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app.identity import new_secret, secret_in, set_cookie
 
+CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
 SCRIPT = "/api/session.js"
 """A script without a line in it, whose answer carries the cookie to a page that another server sent."""
 
@@ -29,16 +30,21 @@ class CookieMiddleware:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        if secret_in(headers.get("cookie", "")) is not None:
-            return await self._app(scope, receive, send)
+        is_known = secret_in(headers.get("cookie", "")) is not None
         is_secure = f"https://{headers.get('host', '')}" in self._origins or scope.get("scheme") == "https"
+        if not is_known:
+            # An answer "not modified" would not carry the cookie.
+            kept = [(name, value) for name, value in scope["headers"] if name not in CONDITIONAL]
+            scope = {**scope, "headers": kept}
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 if scope["path"] == SCRIPT or answer.get("content-type", "").startswith("text/html"):
-                    answer.append("set-cookie", set_cookie(new_secret(), is_secure=is_secure))
-                    answer["cache-control"] = "private, no-store"
+                    # A page is always asked for, so that a browser whose cookie is gone gets another.
+                    answer["cache-control"] = "private, no-cache" if is_known else "private, no-store"
+                    if not is_known:
+                        answer.append("set-cookie", set_cookie(new_secret(), is_secure=is_secure))
             await send(message)
 
         return await self._app(scope, receive, send_with_cookie)

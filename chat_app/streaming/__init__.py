@@ -9,10 +9,12 @@ from chat_app.streaming.flusher import ClosingHook, Flusher
 from chat_app.streaming.hub import GrowingText, Hub
 from chat_app.streaming.reader import Body, End, Piece, body, follow
 from chat_app.streaming.store import Ending, Lease, Transactions, Usage
+from chat_app.streaming.streams import Streams, create_tables
 from chat_app.streaming.sweeper import Sweeper
 from chat_app.streaming.tables import LIVE_STATUSES, TERMINAL_STATUSES, Chunk, Stream, StreamId, StreamStatus
 from chat_app.streaming.tailer import Probe, Tail, Tailer
-from chat_app.streaming.writer import Finish, Patience, Source, Writer
+from chat_app.streaming.transactions import EngineTransactions
+from chat_app.streaming.writer import Finish, Patience, Source, Writer, finished
 
 __all__ = [
     "LIVE_STATUSES",
@@ -24,6 +26,7 @@ __all__ = [
     "ClosingHook",
     "End",
     "Ending",
+    "EngineTransactions",
     "Finish",
     "Flusher",
     "Granularity",
@@ -41,6 +44,7 @@ __all__ = [
     "StreamId",
     "StreamStatus",
     "StreamingError",
+    "Streams",
     "Sweeper",
     "Tail",
     "Tailer",
@@ -49,5 +53,7 @@ __all__ = [
     "Usage",
     "Writer",
     "body",
+    "create_tables",
+    "finished",
     "follow",
 ]

@@ -28,10 +28,10 @@ GATHER = 0.02
 """Seconds between two transactions, in which due text of many streams gathers; far below what a follower notices."""
 
 AWAY_AFTER = 20.0
-"""Seconds without a successful write after which the replies under way are given up (design.md, I5)."""
+"""Seconds without a successful write, failed or hanging, after which the replies under way are given up (I5)."""
 
-TRIES = 3
-"""Writes of one stream that may fail for reasons of its own before its lane is given up."""
+ANSWER_WITHIN = 15.0
+"""Seconds after which a transaction that hangs is dropped and tried again."""
 
 DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError, OSError)
 
@@ -70,7 +70,8 @@ class Lane:
         self._first_delta: datetime | None = None
         self._deltas = 0
         self._chunks = 0
-        self._failures = 0
+        self._failing_since: float | None = None
+        self._not_before = float("-inf")
         self._renew_every = renew_every
         self._clock = clock
         self._renew_at = clock() + renew_every
@@ -99,9 +100,9 @@ class Lane:
         if self.is_stored.done():
             return None
         if self._taken or self._ending is not None:
-            return float("-inf")
+            return self._not_before
         due_at = self._chunker.due_at()
-        return self._renew_at if due_at is None else min(due_at, self._renew_at)
+        return max(self._renew_at if due_at is None else min(due_at, self._renew_at), self._not_before)
 
     async def write(self, session: AsyncSession, close_hook: ClosingHook) -> int:
         """Write what is due within the caller's transaction, and return the length that is stored if it commits."""
@@ -121,7 +122,7 @@ class Lane:
 
     def committed(self, length: int, *, ended: bool) -> None:
         """The transaction of the last `write` is committed."""
-        self._failures = 0
+        self._failing_since, self._not_before = None, float("-inf")
         self._chunks += length > self.stored
         self._taken = self._taken[length - self.stored :]
         self.stored = length
@@ -135,9 +136,11 @@ class Lane:
         return self._ending is not None
 
     def failed(self) -> bool:
-        """This lane's own write failed; True when it is not worth another try."""
-        self._failures += 1
-        return self._failures >= TRIES
+        """This lane's own write failed, and waits a moment; True when it has failed for too long."""
+        now = self._clock()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        self._not_before = now + min(max(0.05, now - self._failing_since), 1.0)
+        return now - self._failing_since >= AWAY_AFTER
 
     def lose(self) -> None:
         """The stream is not this writer's any more."""
@@ -176,6 +179,8 @@ class Flusher:
         self._lanes: dict[StreamId, Lane] = {}
         self._woken = asyncio.Event()
         self._away_since: float | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._has_given_up = False
 
     @contextmanager
     def lane(
@@ -204,14 +209,22 @@ class Flusher:
 
     async def run(self) -> None:
         """Write for ever; cancel it when the writers have ended."""
+        try:
+            await self._write_for_ever()
+        finally:
+            self._expect_nothing()
+
+    async def _write_for_ever(self) -> None:
         backoff = 0.0
         while True:
             if backoff:
                 await asyncio.sleep(backoff)
             else:
                 await self._until_due()
+            self._expect_answer()
             try:
-                await self._flush()
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await self._flush()
             except DATABASE_AWAY as error:
                 backoff = min(max(0.05, backoff * 2), 1.0)
                 self._note_away(error)
@@ -221,10 +234,7 @@ class Flusher:
                 backoff = 1.0
             else:
                 backoff = 0.0
-                if self._away_since is not None:
-                    logger.warning("the database answers again after %.1f s", self._clock() - self._away_since)
-                    self._away_since = None
-                    self._on_away(False)
+                self._note_answer()
                 await asyncio.sleep(GATHER)
 
     async def _until_due(self) -> None:
@@ -271,11 +281,38 @@ class Flusher:
         self._on_commit()
 
     def _note_away(self, error: Exception) -> None:
-        now = self._clock()
         if self._away_since is None:
-            self._away_since = now
+            self._away_since = self._clock()
             logger.warning("the database does not take writes (%s); trying again", type(error).__name__)
-        elif now - self._away_since >= AWAY_AFTER:
+
+    def _note_answer(self) -> None:
+        self._expect_nothing()
+        if self._away_since is not None:
+            logger.warning("the database answers again after %.1f s", self._clock() - self._away_since)
+            self._away_since = None
+        if self._has_given_up:
+            self._has_given_up = False
+            self._on_away(False)
+
+    def _expect_answer(self) -> None:
+        """From the first write that has not succeeded, the database has `AWAY_AFTER` seconds, and then as much again.
+
+        A timer and not the next failure decides: a write may also hang.
+        """
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(AWAY_AFTER, self._give_up)
+
+    def _expect_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        self._expect_answer()
+        if not self._has_given_up:
+            self._has_given_up = True
+            logger.error("the database has not taken a write for %.0f s; replies under way are given up", AWAY_AFTER)
             self._on_away(True)
-            for lane in tuple(self._lanes.values()):
-                lane.on_away()
+        for lane in tuple(self._lanes.values()):
+            lane.on_away()

@@ -7,7 +7,7 @@ may jump. A process that is alone does not have to wait: what it does not write 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -16,7 +16,6 @@ from sqlmodel import col
 from chat_app.streaming import store
 from chat_app.streaming.errors import UnknownStream
 from chat_app.streaming.flusher import DATABASE_AWAY, ClosingHook, close_nothing
-from chat_app.streaming.hub import Hub
 from chat_app.streaming.store import Lease, Transactions
 from chat_app.streaming.tables import LIVE_STATUSES, Stream, StreamId, StreamStatus
 from chat_app.streaming.writer import RESTARTED
@@ -40,7 +39,7 @@ class Sweeper:
     def __init__(
         self,
         transactions: Transactions,
-        hub: Hub,
+        ours: Callable[[], Container[StreamId]],
         *,
         start: Callable[[StreamId], None] = lambda _: None,
         close_hook: ClosingHook = close_nothing,
@@ -52,17 +51,17 @@ class Sweeper:
     ) -> None:
         """Args:
         transactions: where the tables are.
-        hub: tells which streams are written here.
+        ours: the streams that this process has begun, also those that it is just about to claim; it ends them itself.
         start: called for a `pending` stream that nobody has claimed; it must not block.
         close_hook: called in the transaction that ends a stream.
         on_commit: called when something was ended.
-        is_alone: whether no other process can be writing; asked at each sweep.
+        is_alone: whether no other process can be writing; asked at each sweep that finds something.
         expiry: seconds that a beat may stand still.
         every: seconds between sweeps.
         clock: monotonic seconds.
         """
         self._transactions = transactions
-        self._hub = hub
+        self._ours = ours
         self._start = start
         self._close_hook = close_hook
         self._on_commit = on_commit
@@ -86,8 +85,10 @@ class Sweeper:
     async def sweep(self) -> None:
         """One pass: one statement when nothing has to be done."""
         async with self._transactions.read() as session:
-            live = select(col(Stream.id), col(Stream.status), col(Stream.epoch), col(Stream.beat)).where(
-                col(Stream.status).in_(LIVE_STATUSES)
+            live = (
+                select(col(Stream.id), col(Stream.status), col(Stream.epoch), col(Stream.beat))
+                .where(col(Stream.status).in_(LIVE_STATUSES))
+                .order_by(col(Stream.created))
             )
             rows = (await session.execute(live)).all()
         now = self._clock()
@@ -95,7 +96,7 @@ class Sweeper:
         seen: dict[StreamId, _Seen] = {}
         for key, status, epoch, beat in rows:
             stream_id, sign = StreamId(key), (status, epoch, beat)
-            if stream_id in self._hub.written_here():
+            if stream_id in self._ours():
                 continue
             before = self._seen.get(stream_id)
             since = before.since if before is not None and before.sign == sign else now
@@ -109,6 +110,8 @@ class Sweeper:
         status, epoch, beat = sign
         if status is StreamStatus.PENDING:
             self._start(stream_id)
+            return
+        if stream_id in self._ours():
             return
         async with self._transactions.write() as session:
             try:

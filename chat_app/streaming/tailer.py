@@ -31,6 +31,8 @@ HERE = 1.0
 """Seconds between ticks while a stream is written here: its commits wake us, stop requests may come from elsewhere."""
 IDLE = 2.0
 """Seconds between ticks while something is watched and nothing is live."""
+DEEPEST = 200
+"""Conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
 GATHER = 0.02
 """Seconds that a wake waits for more, so that a burst of commits is one statement."""
 
@@ -126,14 +128,13 @@ class ChunkProbe:
         if not self._asked:
             return ()
         # Per stream by offset, never "id > last seen": on PostgreSQL rows may commit out of order.
-        grown = or_(
-            *(
-                and_(col(Chunk.stream_id) == stream_id, col(Chunk.offset) >= tail.length)
-                for stream_id, tail in self._asked.items()
-            )
-        )
+        grown = [
+            and_(col(Chunk.stream_id) == stream_id, col(Chunk.offset) >= tail.length)
+            for stream_id, tail in self._asked.items()
+        ]
+        chunk = probe_row("chunk", col(Chunk.stream_id), col(Chunk.offset), text=col(Chunk.text))
         return (
-            probe_row("chunk", col(Chunk.stream_id), col(Chunk.offset), text=col(Chunk.text)).where(grown),
+            *(chunk.where(or_(*grown[at : at + DEEPEST])) for at in range(0, len(grown), DEEPEST)),
             probe_row(
                 "stream",
                 col(Stream.id),
@@ -242,9 +243,9 @@ class Tailer:
         """Tick for ever."""
         while True:
             woken = await self._wait()
-            if not woken and self._pace() == IDLE and self._has_changed is not None and not await self._has_changed():
-                continue
             try:
+                if not woken and self._pace() == IDLE and not await self._may_have_changed():
+                    continue
                 await self.tick(self._woken_at if woken else None)
             except DATABASE_AWAY as error:
                 logger.warning("the tables cannot be read (%s); trying again", type(error).__name__)
@@ -266,6 +267,9 @@ class Tailer:
         lag = 0.0 if woken_at is None else self._clock() - woken_at
         for probe in self._probes:
             probe.deliver([row for row in rows if row[0] in probe.kinds], lag)
+
+    async def _may_have_changed(self) -> bool:
+        return self._has_changed is None or await self._has_changed()
 
     def _pace(self) -> float | None:
         live, here = self.chunks.live(), self._hub.written_here()

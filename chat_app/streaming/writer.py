@@ -8,7 +8,7 @@ that says so.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -40,6 +40,18 @@ class Finish:
 Source = Callable[[], AsyncIterator[str | Finish]]
 """Starts the model. Yields deltas ("" for activity without text, such as reasoning), at last a `Finish`; raises
 `SourceError`. It is closed when the writer has heard enough, and then has to let go of the model."""
+
+
+def finished(texts: AsyncIterable[str]) -> Source:
+    """A source out of text that is complete when it ends, such as a file's. A model has to say itself that it is."""
+
+    async def source() -> AsyncIterator[str | Finish]:
+        async with aclosing(_closable(aiter(texts))) as items:
+            async for text in items:
+                yield text
+        yield Finish()
+
+    return source
 
 
 ClaimHook = Callable[[AsyncSession, StreamId], Awaitable[None]]
@@ -116,9 +128,9 @@ class Writer:
             self._hub.channel(self.stream_id) as channel,
             self._flusher.lane(lease, self._rule, on_lost=self._lost, on_away=self._away) as lane,
         ):
-            if self._verdict is not None:
-                return await asyncio.shield(lane.end(self._verdict))
             self._pump = asyncio.create_task(self._read_model(channel, lane), name=f"model of {self.stream_id}")
+            if self._verdict is not None:
+                self._pump.cancel()
             try:
                 await asyncio.wait({self._pump})
                 return await asyncio.shield(lane.end(self._ending()))

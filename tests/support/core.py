@@ -49,13 +49,20 @@ class Core:
     """Hub, flusher and tailer over one database, as one process would have them."""
 
     def __init__(
-        self, transactions: Transactions, *, close_hook: ClosingHook = close_nothing, holder: str = "test"
+        self,
+        transactions: Transactions,
+        *,
+        close_hook: ClosingHook = close_nothing,
+        holder: str = "test",
+        renew_every: float = 5.0,
     ) -> None:
         self.transactions = transactions
         self.holder = holder
         self._opened = asyncio.Event()
         self.hub = Hub(on_open=lambda _: self._opened.set())
-        self.flusher = Flusher(transactions, close_hook=close_hook, on_commit=lambda: self.tailer.wake())
+        self.flusher = Flusher(
+            transactions, close_hook=close_hook, on_commit=lambda: self.tailer.wake(), renew_every=renew_every
+        )
         self.tailer = Tailer(transactions, self.hub, stop=self.stop)
         self.writers: dict[StreamId, Writer] = {}
 

@@ -50,6 +50,8 @@ class Screen:
         self.reasons: dict[str, str] = {}
         self.gone: set[int] = set()
         self.is_gone = False
+        self.is_unsaved = False
+        self.updates = 0
         self.frames = 0
         self.steps: dict[str, list[str]] = {}
 

@@ -26,12 +26,18 @@ class OpenTab:
         self.tab = tab
         self.screen = Screen()
         self.is_congested = False
+        self.may_advance = asyncio.Event()
+        """Clear it to let the tab's loop stand, as behind a state that is busy."""
+        self.may_advance.set()
         self._news = asyncio.Event()
 
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=lambda: self.is_congested):
+            self.screen.updates += 1
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
+            if update.is_unsaved is not None:
+                self.screen.is_unsaved = update.is_unsaved
             self.screen.gone |= {message.id for message in update.messages if message.is_deleted}
             for message in update.messages:
                 self.screen.reasons[message.name] = message.reason
@@ -40,6 +46,7 @@ class OpenTab:
                     # Whoever is told the end has all the text by then.
                     assert len(self.screen.texts.get(message.name, "")) == message.length
             self._news.set()
+            await self.may_advance.wait()
 
     async def until(self, name: str, text: str | None = None, status: str | None = None) -> None:
         """Wait until the screen shows this text and this status."""

@@ -1,0 +1,77 @@
+"""Transactions on an SQLAlchemy engine, with the settings that streams need of SQLite."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long SQLite waits for another writer before it gives up; the flusher then tries again."""
+
+
+class EngineTransactions:
+    """The `Transactions` of an engine, on SQLite or PostgreSQL.
+
+    Reading and writing transactions differ on SQLite: one that reads first and then wants to write fails at once when
+    somebody wrote in between, whatever the timeout. So a writing one takes the write lock at its beginning.
+    """
+
+    def __init__(self, engine: AsyncEngine, writer: AsyncEngine | None = None) -> None:
+        """Args:
+        engine: one that has not connected yet; on SQLite its connections are set up by `prepare_sqlite`.
+        writer: another such one on the same database, for writing alone: with a pool of its own no crowd of readers
+            keeps a stream from being stored. Without it both share the one.
+        """
+        self.engine = engine
+        self.writer = writer or engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            for each in {engine, self.writer}:
+                prepare_sqlite(each.sync_engine)
+        # SQLite's reads see one moment anyway.
+        self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+        self._writing = self.writer.execution_options(is_writing=True)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for each in {self.engine, self.writer}:
+            await each.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncSession]:
+        """A session whose reads see one moment; what it changes is not kept."""
+        async with AsyncSession(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncSession]:
+        """A session that may write, committed at the end of the block and rolled back by an exception."""
+        async with AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+
+def prepare_sqlite(engine: Any) -> None:
+    """Set on every connection what durability and concurrency need, and begin transactions ourselves."""
+
+    def connected(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver would begin late, and deferred
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begun(connection: Connection) -> None:
+        is_writing = connection.get_execution_options().get("is_writing", False)
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
