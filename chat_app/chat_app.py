@@ -47,6 +47,11 @@ def report(exception: Exception) -> None:  # Reflex asks for this name
     logger.error("a handler failed", exc_info=exception)
 
 
+def report_page(exception: Exception) -> None:
+    """Log what a browser says went wrong in it: anybody may send that, so it is one short line."""
+    logger.warning("a page reports: %s", " ".join(str(exception).split())[:300])
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncGenerator[None]:
     """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
@@ -63,6 +68,7 @@ app = rx.App(
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),
     toaster=None,
     backend_exception_handler=report,
+    frontend_exception_handler=report_page,
 )
 guard_socket(app)
 app.register_lifespan_task(lifespan)

@@ -15,8 +15,6 @@ logger = logging.getLogger(__name__)
 
 SOCKET_EVENTS = frozenset({"event", "ping", "client_error"})
 """The socket.io events that Reflex's own client emits."""
-OURS = "chat_app___"
-"""How the names of our states begin."""
 REFLEX_HANDLERS = frozenset(
     {
         "reflex___state____state.hydrate",
@@ -56,8 +54,8 @@ def guard_socket(app: App) -> None:
 
 
 def may_call(name: str) -> bool:
-    """Whether a client may name this handler."""
+    """Whether a client may name this handler: Reflex's own few, and those of ours that `state.remote` has made."""
     if name in REFLEX_HANDLERS:
         return True
-    is_ours = name.split(".")[-2:][0].startswith(OURS)
-    return is_ours and name in RegistrationContext.get().event_handlers
+    registered = RegistrationContext.get().event_handlers.get(name)
+    return registered is not None and getattr(registered.handler.fn, "is_remote", False)

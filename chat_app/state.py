@@ -8,10 +8,10 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import reflex as rx
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.registry import RegistrationContext
 
 from chat_app.access import ThreadUnknown
@@ -28,6 +28,9 @@ QUEUE_STANDS = 20
 """Packets that may wait in a tab's socket queue before the tab is sent nothing more until it drains."""
 TAB_NAME_LENGTH = 64
 """Characters of a tab's name that are looked at; Reflex's own have 36."""
+
+NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
+GONE = "This does not exist any more, or is not for you."
 
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
@@ -63,7 +66,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
     what it cannot convert; and what a person can do something about is told to them.
     """
     signature = inspect.signature(handler)
-    hints = get_type_hints(handler)
+    hints = get_type_hints(handler, include_extras=True)
     adapters = {
         name: TypeAdapter(hints[name], config=ConfigDict(strict=True)) for name in list(signature.parameters)[1:]
     }
@@ -78,15 +81,19 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
         try:
             return await handler(self, **arguments)
         except NotRecognised:
-            return await tell(
-                self, "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
-            )
+            return await tell(self, NO_COOKIE)
         except ThreadUnknown:
-            return await tell(self, "This does not exist any more, or is not for you.")
+            return await tell(self, GONE)
         except NotNow as error:
             return await tell(self, str(error))
 
+    checked.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
     return rx.event(background=True)(checked)
+
+
+MessageId = Annotated[int, Field(ge=1, lt=2**31)]
+TextName = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,4}$")]
+Offset = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 async def tell(state: rx.State, notice: str) -> None:
@@ -189,18 +196,16 @@ class Live(rx.State):
                 update_vars(await self.get_state(Transcript), is_missing=True, is_loaded=True, title="")
 
     @remote
-    async def catch_up(self, name: str, have: int) -> None:
+    async def catch_up(self, name: TextName, have: Offset) -> None:
         """Send a text again from `have` (code points) on, to a tab that has found a gap in it."""
-        message_id, _, attempt = name.partition(".")
-        if not (message_id.isdecimal() and attempt.isdecimal() and have >= 0):
-            return
-        message, text = await services().text_of(await who_asks(self), int(message_id), have)
+        message_id = int(name.partition(".")[0])
+        message, text = await services().text_of(await who_asks(self), message_id, have)
         if text and message.name == name:
             async with self:
                 self.f = [(name, have, text)]
 
     @remote
-    async def look_at(self, message_id: int, version: int) -> None:
+    async def look_at(self, message_id: MessageId, version: Offset) -> None:
         """Show a version of a reply in this tab; the newest goes on by itself."""
         message, text = await services().version_of(await who_asks(self), message_id, version)
         if not 1 <= version <= message.attempt:

@@ -15,8 +15,7 @@ async def counting() -> AsyncIterator[str]:
 
 
 async def main() -> None:
-    engine = create_async_engine("sqlite+aiosqlite:///streams.db")
-    transactions = EngineTransactions(engine)
+    transactions = EngineTransactions(create_async_engine("sqlite+aiosqlite:///streams.db"))
     await create_tables(transactions)
     async with Streams(transactions) as streams:
         stream_id = await streams.create()
@@ -27,7 +26,7 @@ async def main() -> None:
                 await streams.stop(stream_id)
         print(await streams.body(stream_id, offset=20))
         await streams.delete(stream_id)
-    await engine.dispose()
+    await transactions.close()
 
 
 asyncio.run(main())

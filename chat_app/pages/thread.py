@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import layout
+from chat_app.access import ThreadUnknown
 from chat_app.components.actions import Actions
 from chat_app.components.composer import COMPOSER_ID, composer
 from chat_app.components.errors import not_found
@@ -14,8 +15,20 @@ from chat_app.components.notices import demo_notice, notice, unsaved
 from chat_app.components.sidebar import sidebar
 from chat_app.components.thread_menu import delete_thread_button
 from chat_app.components.transcript import transcript
+from chat_app.identity import NotRecognised
 from chat_app.services import services
-from chat_app.state import Live, Transcript, remote, tab_of, tell, thread_in_address, who_asks
+from chat_app.state import (
+    GONE,
+    NO_COOKIE,
+    Live,
+    MessageId,
+    Transcript,
+    remote,
+    tab_of,
+    tell,
+    thread_in_address,
+    who_asks,
+)
 from chat_app.threads import MessageRefused
 
 ROUTE = "/t/[thread_id]"
@@ -46,29 +59,33 @@ class Composer(rx.State):
             )
         except MessageRefused as refusal:
             await tell(self, str(refusal))
-        except SQLAlchemyError:
+        except ThreadUnknown:
+            await tell(self, GONE)
+        except NotRecognised:
+            await tell(self, NO_COOKIE)
+        except (SQLAlchemyError, OSError):
             await tell(self, "Your message could not be stored. Try again in a moment.")
         else:
             return await tell(self, "")
         return rx.set_value(COMPOSER_ID, draft.text)
 
     @remote
-    async def stop(self, message_id: int) -> None:
+    async def stop(self, message_id: MessageId) -> None:
         """Stop a reply; its text stays."""
         await services().stop(await who_asks(self), message_id)
 
     @remote
-    async def retry(self, message_id: int) -> None:
+    async def retry(self, message_id: MessageId) -> None:
         """Answer again, in a new version."""
         await services().retry(await who_asks(self), message_id, tab=tab_of(self))
 
     @remote
-    async def go_on(self, message_id: int) -> None:
+    async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
         await services().continue_reply(await who_asks(self), message_id, tab=tab_of(self))
 
     @remote
-    async def delete(self, message_id: int) -> None:
+    async def delete(self, message_id: MessageId) -> None:
         """Take a message away for everybody."""
         await services().delete_message(await who_asks(self), message_id)
 

@@ -71,7 +71,7 @@ def running_server(
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=_environment(
+            env=app_environment(
                 PORT=str(port),
                 DATABASE_URL=f"sqlite:///{directory}/tributary.db",
                 # Of their own, beside a developer's; kept, for the second build is a matter of seconds.
@@ -91,7 +91,7 @@ def running_server(
             server.stop()
 
 
-def _environment(**variables: str) -> Mapping[str, str]:
+def app_environment(**variables: str) -> Mapping[str, str]:
     ours = ("OPENAI_", "CHAT_", "REFLEX_", "DATABASE_URL", "PORT", "HOST", "ALLOW")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     # An empty variable is its default, whatever a developer's .env says.
