@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check lock clean
+.PHONY: help run dev test chaos check lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,9 @@ test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" fo
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.postgres
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 check: $(DEVELOPMENT) ## lint, format, import contracts, types, tests
 	$(BIN)/ruff check .

@@ -1,20 +1,13 @@
 """The model: any endpoint that speaks OpenAI's chat completions."""
 
-import asyncio
-import itertools
 import logging
-import math
-import random
-import re
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
 from openai import AsyncOpenAI, AsyncStream
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from chat_app.models import Role
 from chat_app.settings import Settings
@@ -22,54 +15,39 @@ from chat_app.streaming import Finish, SourceEndedEarly, SourceError, Usage
 
 logger = logging.getLogger(__name__)
 
-for chatty in ("openai", "httpx2", "httpcore2"):
-    # Below a warning they write addresses, headers and what people say.
-    logging.getLogger(chatty).setLevel(logging.WARNING)
-
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the endpoint. Silence after that is the writer's to judge, by content and not by bytes."""
-RETRIES = 2
-"""How often a request is sent again, as long as none of its text has come."""
-FIRST_WAIT = 0.5
-"""Seconds before the first retry, unless the endpoint names its own; twice as many before the next."""
+TRIES = 3
+"""Requests for one reply, as long as none of it has come."""
 LONGEST_WAIT = 20.0
-"""Seconds that a reply waits for an endpoint that asks for it; who would wait longer is told so instead."""
-LONGEST_TOLD = 30 * 86_400.0
+"""Seconds that a rate limit may ask to wait and be waited for; a person can wait longer better than a request can."""
+LONGEST_BELIEVED = 30 * 86_400.0
 """Seconds of a wait that are believed."""
-LINGER = 5.0
-"""Seconds in which the counts may follow the finish_reason; a connection left open then does not hold up the end."""
+PAYMENT_REQUIRED = 402
+MOST_TOKENS = 2**31 - 1
+"""What the column of a count holds."""
+QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
-# What people are told, all of it; the words of a provider may carry a key, an address or what somebody else wrote.
-KEY_REFUSED = "The model refused the server's key."
-QUOTA_USED_UP = "The model's quota is used up."
-MODEL_UNKNOWN = "The model is not known at its address."
-BUSY = "The model has too much to do. Try again {when}."
-TOO_LONG = "The thread has grown too long for the model."
-FILTERED = "The model's content filter stopped the reply."
-REFUSED = "The model refused to answer."
-CUT_OFF = "Cut off at the length limit."
-REQUEST_REFUSED = "The model refused the request."
-MOVED = "The model has moved to another address."
-SERVER_FAILED = "The model's server failed."
-UNREACHABLE = "The model cannot be reached."
-CONNECTION_BROKE = "The connection to the model broke."
-WEB_PAGE = "A web page answered in place of the model."
-NONSENSE = "The model sent something that makes no sense."
-
-QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
-TOO_LONG_WORDS = re.compile(r"context.?(length|size|window)|prompt is too long|too many tokens", re.IGNORECASE)
-"""How OpenAI, vLLM, llama.cpp and others say that a request exceeds the model's context."""
-LIMIT_KEYS = ("max_completion_tokens", "max_tokens")
-"""The names of the limit: newer models refuse the second, some compatible servers the first."""
-REASONING_KEYS = ("reasoning_content", "reasoning")
-"""Where a delta has its reasoning: DeepSeek and vLLM, OpenRouter and Groq."""
-TIME_UNITS = (
-    (86_400, "a day", "days"),
-    (3600, "an hour", "hours"),
-    (60, "a minute", "minutes"),
-    (1, "a second", "seconds"),
+REPORTED = "The model reported an error."
+SENTENCES: tuple[tuple[type[Exception], str], ...] = (
+    (openai.AuthenticationError, "The model refused the server's key."),
+    (openai.PermissionDeniedError, "The model refused the server's key."),
+    (openai.NotFoundError, "The model is not known at its address."),
+    (openai.InternalServerError, "The model's server failed."),
+    (openai.APIStatusError, "The model refused the request."),
+    (openai.APITimeoutError, "The model cannot be reached."),
+    (openai.APIConnectionError, "The model cannot be reached."),
+    (openai.APIError, REPORTED),
+    (Exception, "The model sent something that makes no sense."),
 )
+"""What a person is told of an error, by its nearest kind. A provider's own words may carry a key or an address."""
+BROKEN = "The connection to the model broke."
+NO_QUOTA = "The model's quota is used up."
+TOO_LONG = "The thread has grown too long for the model."
+NOT_A_MODEL = "What answers at the model's address is not a model."
+FILTERED = "The model's content filter ended the reply."
+CUT_OFF = "Cut off at the length limit."
+REFUSED = "The model declined to answer."
 
 
 @dataclass(frozen=True)
@@ -84,76 +62,72 @@ class Turn:
 class OpenAIModel:
     """Streams replies over one client that the whole process shares."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        base_url: str | None = None,
-        name: str | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, settings: Settings, *, base_url: str | None = None, name: str | None = None) -> None:
         """Args:
         settings: key, endpoint, model and limits.
         base_url: an endpoint that takes the place of the settings' one, such as the demo model's.
         name: a model there.
-        sleep: waits so many seconds before a retry.
         """
         key = settings.openai_api_key
         self.name = name or settings.openai_model
         self._limit = settings.chat_max_reply_tokens
-        self._limit_keys: dict[str, str] = {}
-        self._sleep = sleep
+        self._limit_key = "max_completion_tokens"
         self._client = AsyncOpenAI(
             api_key=key.get_secret_value() if key else "none",
             base_url=base_url or (str(settings.openai_base_url) if settings.openai_base_url else None),
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
-            # Its own retries (3.52) ask three times with a used-up quota, sleep for up to two minutes where told to,
-            # and end with the headers, while a connection may well break between them and the first delta.
-            max_retries=0,
+            max_retries=0,  # the client would retry a quota that is used up
             http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
         """The deltas of a reply ("" for reasoning), and at last a `Finish`.
 
-        A rate limit or a connection that breaks is met with another try, but never once there is text.
+        What passes by itself is tried again, with growing pauses, as long as nothing of the reply has come.
 
         Raises:
-            SourceError: with a sentence of ours; the provider's words may carry a key or an address.
+            SourceError: with a sentence of ours.
         """
-        for tries in itertools.count(1):
-            is_open = has_text = False
-            try:
-                async with await self._open(turns, model or self.name) as stream, aclosing(_items(stream)) as items:
-                    is_open = True
-                    async for item in items:
-                        has_text = has_text or bool(item)
-                        yield item
-                return
-            except SourceError:
-                raise
-            except Exception as error:  # noqa: BLE001  # the client passes on JSON, Unicode and transport errors as they are
-                wait = None if has_text else wait_before_retry(error, tries, luck=random.random())  # noqa: S311  # jitter
-                logger.warning(
-                    "the model's endpoint failed: %s%s",
-                    type(error).__name__,
-                    "" if wait is None else f"; asking again in {wait:.1f} s",
-                )
-                if wait is None:
-                    raise SourceError(sentence(error, is_open=is_open)) from None
-            await self._sleep(wait)
+        has_begun = False
+        try:
+            tries = AsyncRetrying(
+                stop=stop_after_attempt(TRIES), wait=_pause, retry=retry_if_exception(_may_pass), reraise=True
+            )
+            stream, items, first = await tries(self._begin, turns, model or self.name)
+            has_begun = True
+            async with stream:
+                yield first
+                async for item in items:
+                    yield item
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the client passes on JSON, Unicode and transport errors as they are
+            logger.warning("the model's endpoint failed: %s", type(error).__name__)
+            raise SourceError(sentence(error, has_begun=has_begun)) from None
+
+    async def _begin(
+        self, turns: Sequence[Turn], model: str
+    ) -> tuple[AsyncStream[Any], AsyncIterator[str | Finish], str | Finish]:
+        stream = await self._open(turns, model)
+        try:
+            if "event-stream" not in stream.response.headers.get("content-type", "event-stream"):
+                raise SourceError(NOT_A_MODEL)
+            items = _items(stream)
+            return stream, items, await anext(items)
+        except BaseException:
+            await stream.close()
+            raise
 
     async def _open(self, turns: Sequence[Turn], model: str) -> AsyncStream[Any]:
-        limit_key = self._limit_keys.get(model, LIMIT_KEYS[0])
+        limit_key = self._limit_key
         try:
             return await self._request(turns, model, limit_key)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if limit_key not in str(error.body):
+        except openai.BadRequestError as error:
+            # Newer models refuse `max_tokens`, some compatible servers `max_completion_tokens`: switch once, for good.
+            if limit_key not in str(error.body) or limit_key == "max_tokens":
                 raise
-        other_key = LIMIT_KEYS[1 - LIMIT_KEYS.index(limit_key)]
-        stream = await self._request(turns, model, other_key)
-        self._limit_keys[model] = other_key
-        return stream
+            self._limit_key = "max_tokens"
+            return await self._request(turns, model, self._limit_key)
 
     async def _request(self, turns: Sequence[Turn], model: str, limit_key: str) -> AsyncStream[Any]:
         # Untyped on purpose: the typed stream costs 110 to 165 µs of CPU a delta, this 14 µs (openai 3.52).
@@ -176,138 +150,105 @@ class OpenAIModel:
         await self._client.close()
 
 
-def wait_before_retry(error: Exception, tries: int, *, luck: float) -> float | None:
-    """Seconds until the same request may be sent again, or None if that is of no use.
-
-    Args:
-        error: why the request failed.
-        tries: how often it has been sent.
-        luck: from 0 to 1; spreads those who failed together, so that they do not come back together.
-    """
-    match error:
-        case openai.APIError() if _is_quota(error):
-            return None
-        case openai.RateLimitError() | openai.InternalServerError():
-            asked_for = retry_after(error.response.headers)
-        case openai.APIConnectionError():
-            asked_for = None
-        case _:
-            return None
-    wait = FIRST_WAIT * 2 ** (tries - 1) if asked_for is None else asked_for
-    return None if tries > RETRIES or wait > LONGEST_WAIT else wait * (1 + luck / 4)
+def sentence(error: Exception, *, has_begun: bool) -> str:
+    """What a person is told of an error of the endpoint."""
+    code = getattr(error, "code", None)
+    if isinstance(error, openai.RateLimitError):
+        return NO_QUOTA if code in QUOTA_CODES else _too_much(_retry_after(error))
+    if isinstance(error, openai.APIStatusError) and error.status_code == PAYMENT_REQUIRED:
+        return NO_QUOTA
+    if code == "context_length_exceeded":
+        return TOO_LONG
+    if has_begun and isinstance(error, openai.APIConnectionError):
+        return BROKEN
+    return next(words for kind, words in SENTENCES if isinstance(error, kind))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the Retry-After header of an answer, which has seconds or a date; None if it names none."""
-    value = headers.get("retry-after", "")
+def _too_much(wait: float | None) -> str:
+    if wait is None:
+        return "The model has too much to do. Try again in a moment."
+    minutes = round(wait / 60)
+    when = f"{round(wait)} seconds" if minutes < 2 else f"{minutes} minutes"
+    return f"The model has too much to do. Try again in about {when}."
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(error, openai.RateLimitError):
+        return error.code not in QUOTA_CODES and (_retry_after(error) or 0) <= LONGEST_WAIT
+    return isinstance(error, openai.APIConnectionError | openai.InternalServerError | SourceEndedEarly)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    wait = _retry_after(error) if isinstance(error, openai.APIStatusError) else None
+    return wait if wait is not None else _BACKOFF(state)
+
+
+_BACKOFF = wait_exponential_jitter(multiplier=0.5, max=5, jitter=0.5)
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    """Seconds that the endpoint asks to wait; None if it does not say, or says it as a date."""
     try:
-        seconds = float(value)
+        wait = float(error.response.headers.get("retry-after", ""))
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_TOLD)
+        return None
+    return wait if 0 <= wait <= LONGEST_BELIEVED else None
 
 
-def sentence(error: Exception, *, is_open: bool = False) -> str:
-    """What a person is told of an error of the endpoint; `is_open` says that the reply had begun to come."""
-    match error:
-        case openai.APIStatusError() if error.status_code < 500:
-            return _sentence_of_refusal(error)
-        case openai.APIConnectionError():
-            return CONNECTION_BROKE if is_open else UNREACHABLE
-        case openai.APIError():
-            return QUOTA_USED_UP if _is_quota(error) else SERVER_FAILED
-        case _:
-            return NONSENSE
+@dataclass
+class _Heard:
+    """What has been heard of a reply so far, besides its text."""
 
-
-def _sentence_of_refusal(error: openai.APIStatusError) -> str:
-    match error:
-        case _ if _is_quota(error):
-            return QUOTA_USED_UP
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return KEY_REFUSED
-        case openai.NotFoundError():
-            return MODEL_UNKNOWN
-        case openai.RateLimitError():
-            return BUSY.format(when=_from_now(retry_after(error.response.headers)))
-        case _ if error.code in FILTER_CODES:
-            return FILTERED
-        case _ if error.status_code == 413 or TOO_LONG_WORDS.search(str(error.body)):
-            return TOO_LONG
-        case _ if error.status_code < 400:
-            return MOVED
-        case _:
-            return REQUEST_REFUSED
-
-
-def _is_quota(error: openai.APIError) -> bool:
-    return not QUOTA_CODES.isdisjoint({error.code, error.type}) or getattr(error, "status_code", 0) == 402
-
-
-def _from_now(seconds: float | None) -> str:
-    for size, one, many in TIME_UNITS:
-        if seconds is not None and seconds >= 0.9 * size:
-            count = round(seconds / size)
-            return f"in about {one}" if count == 1 else f"in about {count} {many}"
-    return "in a moment"
-
-
-async def _items(stream: AsyncStream[Any]) -> AsyncGenerator[str | Finish]:
-    if stream.response.headers.get("content-type", "").startswith("text/html"):
-        raise SourceError(WEB_PAGE)
-    is_understood = is_refusal = False
     finish_reason: str | None = None
     usage: Usage | None = None
-    while True:
-        try:
-            frame = await (anext(stream) if finish_reason is None else asyncio.wait_for(anext(stream), LINGER))
-        except StopAsyncIteration:
-            break
-        except Exception:
-            if finish_reason is None:
-                raise
-            break  # all text has come, and only the counts are missing
+    has_refused: bool = False
+
+    def take(self, frame: Any) -> str | None:
+        """The text in a frame; "" for activity without text, None for neither."""
         if not isinstance(frame, dict):
-            continue
-        is_understood = True
-        usage = _usage(frame.get("usage")) or usage
-        for choice in (frame.get("choices") or ())[:1]:
-            delta = choice.get("delta") or {}
-            refusal = delta.get("refusal") or ""
-            is_refusal = is_refusal or bool(refusal)
-            text = (delta.get("content") or "") + refusal
-            # Reasoning is activity without text; keep-alives are none, be they comments or empty deltas.
-            if text or any(delta.get(key) for key in REASONING_KEYS):
+            return None
+        if isinstance(counts := frame.get("usage"), dict):
+            self.usage = Usage(_count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens")))
+        choice = next(iter(frame.get("choices") or ()), {})
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        delta = choice.get("delta") or {}
+        refusal = delta.get("refusal") or ""
+        self.has_refused = self.has_refused or bool(refusal)
+        if text := (delta.get("content") or "") + refusal:
+            return text
+        return "" if delta.get("reasoning_content") or delta.get("reasoning") else None
+
+    def finish(self) -> Finish:
+        """The last word. Raises SourceError where it is a bad one, or was none."""
+        match self.finish_reason:
+            case None:
+                raise SourceEndedEarly
+            case "content_filter":
+                raise SourceError(FILTERED)
+            case "error":
+                raise SourceError(REPORTED)
+            case "length":
+                return Finish(CUT_OFF, self.usage)
+            case _:
+                return Finish(REFUSED if self.has_refused else "", self.usage)
+
+
+async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
+    heard = _Heard()
+    try:
+        async for frame in stream:
+            if (text := heard.take(frame)) is not None:
                 yield text
-            finish_reason = choice.get("finish_reason") or finish_reason
-    if not is_understood:
-        raise SourceError(NONSENSE)
-    yield _finish(finish_reason, usage, is_refusal=is_refusal)
+    except Exception:
+        if heard.finish_reason is None:  # what breaks once the reply is complete breaks nothing
+            raise
+    yield heard.finish()
 
 
-def _finish(finish_reason: str | None, usage: Usage | None, *, is_refusal: bool) -> Finish:
-    match finish_reason:
-        case None:
-            raise SourceEndedEarly
-        case "content_filter":
-            raise SourceError(FILTERED)
-        case "error" | "abort":  # OpenRouter, vLLM
-            raise SourceError(SERVER_FAILED)
-        case "length":
-            return Finish(CUT_OFF, usage)
-        case _:
-            return Finish(REFUSED if is_refusal else "", usage)
-
-
-def _usage(counts: object) -> Usage | None:
-    if not isinstance(counts, dict):
-        return None
-    tokens = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    # A count that the database could not hold would keep the reply from ending.
-    return Usage(*(count if isinstance(count, int) and 0 <= count < 2**31 else 0 for count in tokens))
+def _count(value: object) -> int:
+    return min(int(value), MOST_TOKENS) if isinstance(value, int | float) and value > 0 else 0
 
 
 def _message(turn: Turn) -> dict[str, str]:

@@ -285,6 +285,7 @@ class Services:
 
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
+        self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
 
     def _committed(self) -> None:
         self._tailer.wake()
@@ -320,11 +321,16 @@ class Services:
     async def _prune(self) -> None:
         while self.settings.chat_keep_chunks:
             before = utc_now() - timedelta(days=self.settings.chat_keep_chunks)
-            has_more = True
-            while has_more:
-                async with self.database.write() as session:
-                    has_more = await store.prune_chunks(session, before)
+            try:
+                while await self._prune_some(before):
+                    pass
+            except DATABASE_AWAY as error:
+                logger.warning("old chunks could not be pruned (%s); trying again later", type(error).__name__)
             await asyncio.sleep(PRUNE_EVERY)
+
+    async def _prune_some(self, before: datetime) -> bool:
+        async with self.database.write() as session:
+            return await store.prune_chunks(session, before)
 
     def _begin(self, stream_id: StreamId) -> None:
         if self._is_closing or stream_id in self._begun:

@@ -72,7 +72,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
     }
 
     @functools.wraps(handler)
-    async def checked(self: rx.State, *args: Any, **kwargs: Any) -> Any:
+    async def checked(self: rx.State, /, *args: Any, **kwargs: Any) -> Any:
         try:
             given = signature.bind(self, *args, **kwargs).arguments
             arguments = {name: adapter.validate_python(given[name]) for name, adapter in adapters.items()}

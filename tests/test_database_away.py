@@ -61,6 +61,11 @@ class Reply:
         message, text = await self.world.services.text_of(self.ada, int(self.name.partition(".")[0]), 0)
         assert (text, message.status) == (self.said, StreamStatus(status))
 
+    async def is_given_up(self) -> None:
+        """Wait until nobody listens to the model any more."""
+        async with asyncio.timeout(WITHIN):
+            await self.source.is_closed.wait()
+
     async def stored(self) -> list[str]:
         """The chunks of its stream, whose offsets must leave no gap and not overlap."""
         async with self.world.database.read() as session:
@@ -79,7 +84,6 @@ async def reply(database: FaultyDatabase) -> AsyncIterator[Reply]:
     ada, noor = await person(database, "Ada"), await person(database, "Noor")
     thread_id = await thread(database, ada)
     async with (
-        asyncio.timeout(WITHIN),
         running_world(database) as world,
         world.tab("ada", ada, thread_id) as driver,
         world.tab("noor", noor, thread_id) as follower,
@@ -142,6 +146,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_written_again(reply: Reply,
     await reply.say(*SENTENCES[:5])
     await database.until_failed(3)
     database.loses_answers = False
+    await database.until_committed()
     await reply.say(*SENTENCES[5:10])
     reply.source.say(Finish())
 
@@ -175,7 +180,7 @@ async def test_a_database_away_for_too_long_ends_the_reply_and_gets_its_text_whe
         database.refuses_writes = True
     await reply.say("Not saved. ")
 
-    await reply.source.is_closed.wait()
+    await reply.is_given_up()
     for tab in (reply.driver, reply.follower):
         await tab.until_screen(lambda screen: screen.is_unsaved)
     assert reply.driver.screen.texts[reply.name] == reply.said
@@ -197,7 +202,7 @@ async def test_a_tab_that_opens_meanwhile_is_told_too(
     monkeypatch.setattr(flusher, "AWAY_AFTER", 0.2)
     database.refuses_writes = True
     await reply.say("Not saved. ")
-    await reply.source.is_closed.wait()
+    await reply.is_given_up()
 
     async with reply.world.tab("late", reply.ada, reply.driver.tab.thread_id) as late:
         await late.until(reply.name, "Begun. ")
@@ -260,7 +265,7 @@ async def test_an_end_that_could_not_be_read_is_shown_when_it_can(reply: Reply, 
     database.refuses_reads = True
     await reply.say("The end.")
     reply.source.say(Finish())
-    await reply.source.is_closed.wait()
+    await reply.is_given_up()
     await database.until_failed(1)
 
     database.refuses_reads = False
@@ -273,9 +278,9 @@ async def test_a_quiet_page_recovers_too(
     reply.source.say(Finish())
     await reply.is_over("done")
     monkeypatch.setattr(tailer, "IDLE", 0.05)
-    database.refuses_reads = True
+    database.refuses_has_changed = True
     await database.until_failed(2)
-    database.refuses_reads = False
+    database.refuses_has_changed = False
 
     posted = await reply.world.services.post(
         reply.ada, reply.driver.tab.thread_id, "Still here?", nonce="draft", tab="ada"
@@ -286,7 +291,7 @@ async def test_a_quiet_page_recovers_too(
 async def test_a_reply_that_could_not_begin_begins_when_the_database_is_back(database: FaultyDatabase) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)
-    async with asyncio.timeout(WITHIN), running_world(database, chat_sweep_every=0.05) as world:
+    async with running_world(database, chat_sweep_every=0.05) as world:
         database.refuses_reads = True
         await world.ask(ada, thread_id, "ada")
         await database.until_failed(2)

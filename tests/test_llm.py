@@ -29,6 +29,7 @@ from tests.support.scripted_model import (
     UNKNOWN_MODEL,
     USAGE_ONLY,
     Drop,
+    Event,
     Garbage,
     Hang,
     Html,
@@ -194,6 +195,25 @@ async def test_the_name_of_the_limit_is_switched_once_and_remembered(
     assert (await said(model))[0] == "Two."
     keys = [sorted(key for key in request.body if "tokens" in key) for request in endpoint.requests]
     assert keys == [["max_completion_tokens"], ["max_tokens"], ["max_tokens"]]
+
+
+async def test_two_first_replies_at_once_both_switch(endpoint: ScriptedModel, model: OpenAIModel) -> None:
+    refusal_of_it = refused(400, "Unsupported parameter: 'max_completion_tokens'.", "unsupported_parameter")
+    endpoint.enqueue(refusal_of_it, refusal_of_it, Say(["Yes."]), Say(["Yes."]))
+    assert [text for text, _ in await asyncio.gather(said(model), said(model))] == ["Yes.", "Yes."]
+
+
+async def test_what_breaks_after_the_finish_breaks_nothing(endpoint: ScriptedModel, model: OpenAIModel) -> None:
+    finish = Event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    endpoint.enqueue(Say(["All.", finish, Drop()], finish=None))
+    text, end = await said(model)
+    assert (text, isinstance(end, Finish)) == ("All.", True)
+
+
+async def test_a_nonsensical_wait_is_not_believed(endpoint: ScriptedModel, model: OpenAIModel) -> None:
+    for wait in (float("nan"), float("inf"), -1.0):
+        endpoint.enqueue(*[too_many(wait)] * 3)
+        assert (await said(model))[1] == "The model has too much to do. Try again in a moment."
 
 
 async def test_names_tell_the_authors_apart(endpoint: ScriptedModel, model: OpenAIModel) -> None:

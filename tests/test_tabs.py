@@ -142,7 +142,7 @@ async def test_a_tab_that_takes_nothing_holds_up_none_of_twenty_others(world: Wo
         name = await world.ask(ada, thread_id, "ada")
         source = world.model.source(0)
         source.say("First. ")
-        await stuck.until(name, "First. ")
+        await stuck.until(name, "First. ", "streaming")
         stuck.is_congested = True
 
         said, changes = "First. ", len(stuck.tab._news.messages)

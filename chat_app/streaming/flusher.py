@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -30,6 +31,8 @@ GATHER = 0.02
 AWAY_AFTER = 20.0
 """Seconds without a successful write, failed or hanging, after which the replies under way are given up (I5)."""
 
+LANES_PER_WRITE = 50
+"""Streams that one transaction writes at most, so that a cut-off at shutdown costs few of many their tails."""
 ANSWER_WITHIN = 15.0
 """Seconds after which a transaction that hangs is dropped and tried again."""
 
@@ -253,7 +256,8 @@ class Flusher:
 
     async def _flush(self) -> None:
         now = self._clock()
-        batch = [lane for lane in self._lanes.values() if (at := lane.due_at()) is not None and at <= now]
+        due = (lane for lane in self._lanes.values() if (at := lane.due_at()) is not None and at <= now)
+        batch = list(islice(due, LANES_PER_WRITE))
         if not batch:
             return
         written: list[tuple[Lane, int, bool]] = []

@@ -78,6 +78,7 @@ class Sweeper:
                 await self.sweep()
             except DATABASE_AWAY as error:
                 logger.warning("the sweep failed (%s); trying again", type(error).__name__)
+                self._seen = {}  # while the database is away no writer can give a sign
             except Exception:
                 logger.exception("a sweep failed")
             await asyncio.sleep(self._every)

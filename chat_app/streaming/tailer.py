@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 ELSEWHERE = 0.25
 """Seconds between ticks while a watched stream is written by another process: no commit of ours wakes us."""
-HERE = 1.0
-"""Seconds between ticks while a stream is written here: its commits wake us, stop requests may come from elsewhere."""
+HERE = 0.5
+"""Seconds between ticks while a stream is written here: its commits wake us, but a request to stop may come from
+elsewhere, and is to reach the model within a second."""
 IDLE = 2.0
 """Seconds between ticks while something is watched and nothing is live."""
 DEEPEST = 200

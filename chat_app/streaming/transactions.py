@@ -1,7 +1,8 @@
 """Transactions on an SQLAlchemy engine, with the settings that streams need of SQLite."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -34,6 +35,8 @@ class EngineTransactions:
         # SQLite's reads see one moment anyway.
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.writer.execution_options(is_writing=True)
+        # SQLite has one writer at a time, and lets the others race for it: here they stand in line.
+        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -49,7 +52,7 @@ class EngineTransactions:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """A session that may write, committed at the end of the block and rolled back by an exception."""
-        async with AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+        async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
 

@@ -50,7 +50,7 @@ class Site:
 def _site(directory: Path, mode: Mode) -> Generator[Site]:
     with (
         ScriptedModelThread() as model,
-        running_server(directory, mode, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server,
+        running_server(directory, mode, build="site", OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server,
     ):
         yield Site(server, model)
 

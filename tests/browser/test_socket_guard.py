@@ -18,7 +18,7 @@ from simple_websocket.errors import ConnectionError as Refused
 from chat_app.identity import COOKIE, secret_in
 from chat_app.socket_guard import guard_socket
 from tests.support.scripted_model import ScriptedModelThread
-from tests.support.server import PROJECT, Server, _environment, running_server
+from tests.support.server import PROJECT, Server, app_environment, running_server
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for the server has failed."""
@@ -194,7 +194,7 @@ def test_what_a_client_may_call_is_this_and_no_more() -> None:
     listed = subprocess.run(
         [sys.executable, "-c", LIST_ENTRY_POINTS],
         cwd=PROJECT,
-        env=_environment(PYTHONPATH=str(PROJECT)),
+        env=app_environment(PYTHONPATH=str(PROJECT)),
         capture_output=True,
         text=True,
         timeout=120,

@@ -32,16 +32,15 @@ WITHIN = 30
 @pytest.fixture
 async def transactions(tmp_path: Path) -> AsyncIterator[EngineTransactions]:
     """Those of a file that holds the core's two tables, and nothing else."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/streams.db")
-    transactions = EngineTransactions(engine)
+    transactions = EngineTransactions(create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/streams.db"))
     await create_tables(transactions)
     yield transactions
-    await engine.dispose()
+    await transactions.close()
 
 
 @pytest.fixture
 async def streams(transactions: EngineTransactions) -> AsyncIterator[Streams]:
-    async with asyncio.timeout(WITHIN), Streams(transactions) as streams:
+    async with Streams(transactions) as streams:
         yield streams
 
 
@@ -53,11 +52,12 @@ async def texts(*given: str) -> AsyncIterator[str]:
 async def until_stored(streams: Streams, stream_id: StreamId, text: str) -> None:
     """Wait until a follower has seen this much."""
     seen = ""
-    async for piece in streams.follow(stream_id):
-        assert isinstance(piece, Piece)
-        seen += piece.text
-        if seen == text:
-            return
+    async with asyncio.timeout(WITHIN):
+        async for piece in streams.follow(stream_id):
+            assert isinstance(piece, Piece)
+            seen += piece.text
+            if seen == text:
+                return
 
 
 def run(code: str, folder: Path) -> str:
@@ -118,15 +118,23 @@ async def test_who_comes_late_from_any_offset_gets_the_rest(streams: Streams) ->
 
 
 async def test_stop_lets_go_of_the_source_and_keeps_its_text(streams: Streams) -> None:
-    stream_id, source = await streams.create(), HandFed()
-    source.say("Said. And")
-    writing = streams.write(stream_id, source())  # as a plain iterator
+    is_closed = asyncio.Event()
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            yield "Said. And"
+            await asyncio.Event().wait()
+        finally:
+            is_closed.set()
+
+    stream_id = await streams.create()
+    writing = streams.write(stream_id, endless())
     await until_stored(streams, stream_id, "Said. And")
 
     await streams.stop(stream_id)
     await writing
 
-    assert source.is_closed.is_set()
+    assert is_closed.is_set()
     stored = await streams.body(stream_id)
     assert (stored.text, stored.status) == ("Said. And", StreamStatus.STOPPED)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import cycle
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chat_app.streaming import ChunkRule, Granularity, Patience, tailer
@@ -40,7 +40,7 @@ def halved(text: str) -> str:
 @st.composite
 def deltas(draw: st.DrawFn) -> list[tuple[float, str]]:
     """A text, cut anywhere, with pauses anywhere, some of them longer than the patience below."""
-    text = draw(TEXTS)
+    text = draw(TEXTS) + draw(st.sampled_from(["", "", "", "\ud83d"]))
     if draw(st.booleans()):
         text = halved(text)
     sizes = draw(st.lists(st.integers(1, 12), min_size=1, max_size=5))
@@ -95,17 +95,29 @@ def _quick_and_quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-ALWAYS = settings(deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+ALWAYS = settings(
+    deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
-@settings(ALWAYS, max_examples=2_000, derandomize=True)
+# The database comes back just before another process sweeps, and the writer has not tried again yet.
+BACK_BEFORE_A_SWEEP = Case(
+    deltas=[(0.0, "Half"), (6.0, " a sentence")],
+    ends_with=EndsWith.SILENCE,
+    patience=Patience(60.0, 40.0),
+    outages=[Outage(8.1, 43.8)],
+)
+
+
+@example(case=BACK_BEFORE_A_SWEEP)
+@settings(ALWAYS, max_examples=1_500, derandomize=True)
 @given(case=CASES)
 def test_what_always_holds_of_a_reply_holds_whatever_happens(sea: Sea, case: Case) -> None:
     run_in_virtual_time(lambda loop: live_through(case, sea, loop))
 
 
 @pytest.mark.chaos
-@settings(ALWAYS, max_examples=50_000)
+@settings(ALWAYS, max_examples=30_000)
 @given(case=CASES)
 def test_what_always_holds_of_a_reply_holds_in_many_more_cases(sea: Sea, case: Case) -> None:
     run_in_virtual_time(lambda loop: live_through(case, sea, loop))

@@ -7,7 +7,7 @@ invariants (I2 to I6) are those of the design.
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, create_engine
 
 from chat_app.streaming import (
-    Chunk,
     ChunkRule,
     End,
     Ending,
@@ -631,7 +630,9 @@ class Follower:
         expect, start = self._run.expect, self._join.offset
         pieces = 0
         offset = start + len(self._received)
-        async with aclosing(follow(self._run.process(self.number).tailer, self._run.stream_id, offset)) as items:
+        following = follow(self._run.process(self.number).tailer, self._run.stream_id, offset)
+        assert isinstance(following, AsyncGenerator)
+        async with aclosing(following) as items:
             async for item in items:
                 now = self._run.stored()
                 if isinstance(item, End):

@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_app.db import Database
 
+WITHIN = 30
+"""Seconds after which a wait has failed."""
+
 
 class FaultyDatabase(Database):
     """A real database whose answers depend on what the test has set."""
@@ -19,11 +22,13 @@ class FaultyDatabase(Database):
         """Seconds that each write takes longer."""
         self.refuses_writes = False
         self.refuses_reads = False
+        self.refuses_has_changed = False
         self.loses_answers = False
         """Whether a commit succeeds and is reported as failed."""
         self.commits = 0
         self.failures = 0
         self._has_failed = asyncio.Event()
+        self._has_committed = asyncio.Event()
         self._may_write = asyncio.Event()
         self._may_write.set()
 
@@ -37,9 +42,16 @@ class FaultyDatabase(Database):
     async def until_failed(self, times: int) -> None:
         """Wait for so many more failures of any kind."""
         seen = self.failures
-        while self.failures < seen + times:
-            self._has_failed.clear()
-            await self._has_failed.wait()
+        async with asyncio.timeout(WITHIN):
+            while self.failures < seen + times:
+                self._has_failed.clear()
+                await self._has_failed.wait()
+
+    async def until_committed(self) -> None:
+        """Wait for the next commit that is reported as one."""
+        self._has_committed.clear()
+        async with asyncio.timeout(WITHIN):
+            await self._has_committed.wait()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
@@ -61,10 +73,11 @@ class FaultyDatabase(Database):
             self.commits += 1
             if self.loses_answers:
                 raise gone()
+            self._has_committed.set()
 
     async def has_changed(self) -> bool:
         with self._noting_failures():
-            if self.refuses_reads:
+            if self.refuses_reads or self.refuses_has_changed:
                 raise gone()
             return await super().has_changed()
 

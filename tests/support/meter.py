@@ -9,6 +9,8 @@ from sqlalchemy import event
 
 from chat_app.db import Database
 
+WITHIN = 30
+"""Seconds after which a wait has failed."""
 FRAMES_OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE")
 
 
@@ -29,9 +31,10 @@ class Meter:
 
     async def until_asked(self, times: int) -> None:
         """Wait until so many statements were counted."""
-        while len(self.statements) < times:
-            self._asked.clear()
-            await self._asked.wait()
+        async with asyncio.timeout(WITHIN):
+            while len(self.statements) < times:
+                self._asked.clear()
+                await self._asked.wait()
 
     def note(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         """Take a statement that was executed."""

@@ -7,6 +7,9 @@ from chat_app.llm import Turn
 from chat_app.streaming import Finish
 from tests.support.core import HandFed
 
+WITHIN = 30
+"""Seconds after which a wait has failed."""
+
 
 class FakeModel:
     """Answers each request with the next source in line; remembers what it was asked."""
@@ -26,9 +29,10 @@ class FakeModel:
 
     async def was_asked(self, times: int) -> None:
         """Wait for that many requests."""
-        while len(self.asked) < times:
-            self._waiting.clear()
-            await self._waiting.wait()
+        async with asyncio.timeout(WITHIN):
+            while len(self.asked) < times:
+                self._waiting.clear()
+                await self._waiting.wait()
 
     async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
         self.asked.append(list(turns))

@@ -60,9 +60,12 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(
-    directory: Path, mode: Mode = "prod", *, port: int | None = None, **variables: str
+    directory: Path, mode: Mode = "prod", *, port: int | None = None, build: str = "once", **variables: str
 ) -> Generator[Server]:
-    """`reflex run` in this mode, with its data in `directory`; what the environment says of the app is left out."""
+    """`reflex run` in this mode, with its data in `directory`; what the environment says of the app is left out.
+
+    The page is built anew for each port, so servers that run at the same time need a `build` folder each.
+    """
     port = port or free_port()
     command = [str(Path(sys.executable).parent / "reflex"), "run"]
     command += ["--env", "prod"] if mode == "prod" else ["--backend-port", str(free_port())]
@@ -75,7 +78,7 @@ def running_server(
                 PORT=str(port),
                 DATABASE_URL=f"sqlite:///{directory}/tributary.db",
                 # Of their own, beside a developer's; kept, for the second build is a matter of seconds.
-                REFLEX_WEB_WORKDIR=str(PROJECT / ".web" / f"test-{mode}"),
+                REFLEX_WEB_WORKDIR=str(PROJECT / ".web" / f"test-{mode}-{build}"),
                 **variables,
             ),
             stdin=subprocess.DEVNULL,

@@ -62,7 +62,7 @@ class Line:
         faults: Sequence[Fault | None] = (),
         outages: Sequence[Outage] = (),
         *,
-        on_commit: Callable[[], None] = int,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         """Plan the next writing transactions, in order; those after them succeed. `on_commit` hears of each commit."""
         self._faults = list(faults)

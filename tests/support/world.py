@@ -13,6 +13,9 @@ from chat_app.tabs import Tab
 from tests.support.core import cancelled
 from tests.support.model import FakeModel, Screen
 
+WITHIN = 30
+"""Seconds after which a wait has failed."""
+
 
 def settings(**values: Any) -> Settings:
     """Settings of a test: nothing from a file, and no demo model."""
@@ -59,9 +62,10 @@ class OpenTab:
 
     async def until_screen(self, is_so: Callable[[Screen], bool]) -> None:
         """Wait until something is so of the screen."""
-        while not is_so(self.screen):
-            self._news.clear()
-            await self._news.wait()
+        async with asyncio.timeout(WITHIN):
+            while not is_so(self.screen):
+                self._news.clear()
+                await self._news.wait()
 
 
 class World:
