@@ -13,8 +13,8 @@ from reflex_base.registry import RegistrationContext
 
 logger = logging.getLogger(__name__)
 
-SOCKET_EVENTS = frozenset({"event", "ping", "client_error"})
-"""The socket.io events that Reflex's own client emits."""
+SOCKET_EVENTS = {"event": 2, "ping": 1, "client_error": 2}
+"""The socket.io events that Reflex's own client emits, and of how many parts their packets are."""
 REFLEX_HANDLERS = frozenset(
     {
         "reflex___state____state.hydrate",
@@ -39,18 +39,27 @@ def guard_socket(app: App) -> None:
     handle_event, on_event = sio._handle_event, namespace.on_event
 
     async def handle_allowed_event(eio_sid: str, space: str | None, packet_id: int | None, data: Any) -> None:
-        if isinstance(data, list) and data and isinstance(data[0], str) and data[0] in SOCKET_EVENTS:
+        if isinstance(data, list) and data and isinstance(data[0], str) and len(data) == SOCKET_EVENTS.get(data[0]):
             await handle_event(eio_sid, space, packet_id, data)
 
     async def on_allowed_event(sid: str, data: Any) -> None:
-        name = data.get("name") if isinstance(data, dict) else None
-        if not isinstance(name, str) or not may_call(name):
+        # A socket without a token has no tab, and Reflex would log what it sent.
+        if sid not in namespace.sid_to_token or not _is_call(data) or not may_call(data["name"]):
             logger.warning("an event was dropped: its handler is not one of ours")
             return
         await on_event(sid, data)
 
     sio._handle_event = handle_allowed_event  # pyright: ignore[reportAttributeAccessIssue]
     namespace.on_event = on_allowed_event  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _is_call(data: Any) -> bool:
+    return (
+        isinstance(data, dict)
+        and isinstance(data.get("name"), str)
+        and isinstance(data.get("payload", {}), dict)
+        and isinstance(data.get("router_data", {}), dict)
+    )
 
 
 def may_call(name: str) -> bool:

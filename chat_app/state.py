@@ -87,6 +87,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
         except NotNow as error:
             return await tell(self, str(error))
 
+    checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
     checked.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
     return rx.event(background=True)(checked)
 
