@@ -5,13 +5,15 @@ token is a tab's name and says nothing about who uses it. Only the secret's hash
 """
 
 import hashlib
+import itertools
 import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 
-from coolname import generate_slug
+from coolname import RandomGenerator
+from coolname.data import config as wordlists
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +27,15 @@ COOKIE = "tributary"
 """The cookie's name."""
 SECRET_BYTES = 32
 """256 random bits; more than the 128 that make guessing hopeless, so that the plain hash of it is safe to store."""
+PLAIN_NAMES = 5
+"""Names that are made up without a number before one is added; there are some 56,000."""
+_NAMES = RandomGenerator(
+    {
+        "all": {"type": "cartesian", "lists": ["adjective_near", "animal"]},
+        # Of coolname's adjectives these alone say nothing about the person.
+        **{kind: wordlists[kind] for kind in ("adjective_near", "animal")},
+    }
+)
 SEEN_EVERY = timedelta(hours=1)
 """How often it is noted that a browser is still in use."""
 SECRET_LENGTH = 43
@@ -96,18 +107,23 @@ async def recognise(database: Database, cookie_header: str) -> Identity:
 
 async def add_user(session: AsyncSession, name: str | None = None) -> int:
     """Add a person to the caller's transaction and return their id; the name is made up unless given."""
-    words = 2
+    tries = itertools.count(1)
     while True:
-        candidate = name or generate_slug(words).replace("-", " ").title()
+        candidate = name or make_up_name(next(tries))
         taken = select(col(User.id)).where(col(User.key) == name_key(candidate))
         if name is not None or (await session.execute(taken)).first() is None:
             break
-        words = min(words + 1, 4)
     user = User(name=candidate, key=name_key(candidate), hue=random.randrange(360))  # noqa: S311  # a colour
     session.add(user)
     await session.flush()
     assert user.id is not None
     return user.id
+
+
+def make_up_name(attempt: int) -> str:
+    """A colour or a cloth and an animal, such as Amber Otter; with a number where several such names were taken."""
+    made_up = _NAMES.generate_slug().replace("-", " ").title()
+    return made_up if attempt <= PLAIN_NAMES else f"{made_up} {random.randrange(2, 10_000)}"  # noqa: S311  # a number in a name
 
 
 def name_key(name: str) -> str:

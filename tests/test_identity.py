@@ -44,10 +44,15 @@ async def test_twenty_tabs_of_a_new_browser_are_one_person(database: Database) -
 
 
 async def test_two_people_never_share_a_name(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    made_up = iter(["calm-otter", "calm-otter", "very-calm-otter"])
-    monkeypatch.setattr(identity, "generate_slug", lambda _: next(made_up))
+    made_up = iter(["Calm Otter", "calm otter", "Amber Otter"])
+    monkeypatch.setattr(identity, "make_up_name", lambda _: next(made_up))
     names = [(await recognise(database, f"{COOKIE}={new_secret()}")).name for _ in range(2)]
-    assert names == ["Calm Otter", "Very Calm Otter"]
+    assert names == ["Calm Otter", "Amber Otter"]
+
+
+def test_a_name_gets_a_number_when_plain_ones_are_taken() -> None:
+    assert len(identity.make_up_name(1).split()) == 2
+    assert identity.make_up_name(identity.PLAIN_NAMES + 1).split()[-1].isdecimal()
 
 
 async def test_names_that_look_alike_are_one_name(database: Database) -> None:
