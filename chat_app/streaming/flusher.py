@@ -70,6 +70,8 @@ class Lane:
         self._chunker = Chunker(rule)
         self._taken = ""
         self._ending: Ending | None = None
+        self._ends = False
+        """Whether the last `write` held the ending; one may be given at any time, also while a write is under way."""
         self._first_delta: datetime | None = None
         self._deltas = 0
         self._chunks = 0
@@ -110,6 +112,7 @@ class Lane:
     async def write(self, session: AsyncSession, close_hook: ClosingHook) -> int:
         """Write what is due within the caller's transaction, and return the length that is stored if it commits."""
         ending = self._ending
+        self._ends = ending is not None
         self._taken += self._chunker.take(self._clock()) if ending is None else self._chunker.rest()
         length = self.stored
         chunks = self._chunks + bool(self._taken)
@@ -123,20 +126,15 @@ class Lane:
             await close_hook(session, self.lease.stream_id, ending)
         return length
 
-    def committed(self, length: int, *, ended: bool) -> None:
+    def committed(self, length: int) -> None:
         """The transaction of the last `write` is committed."""
         self._failing_since, self._not_before = None, float("-inf")
         self._chunks += length > self.stored
         self._taken = self._taken[length - self.stored :]
         self.stored = length
         self._renew_at = self._clock() + self._renew_every
-        if ended and not self.is_stored.done():
+        if self._ends and not self.is_stored.done():
             self.is_stored.set_result(True)
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether the next write is the last."""
-        return self._ending is not None
 
     def failed(self) -> bool:
         """This lane's own write failed, and waits a moment; True when it has failed for too long."""
@@ -260,11 +258,10 @@ class Flusher:
         batch = list(islice(due, LANES_PER_WRITE))
         if not batch:
             return
-        written: list[tuple[Lane, int, bool]] = []
+        written: list[tuple[Lane, int]] = []
         lost: list[Lane] = []
         async with self._transactions.write() as session:
             for lane in batch:
-                ended = lane.is_ending
                 try:
                     async with session.begin_nested():
                         length = await lane.write(session, self._close_hook)
@@ -277,9 +274,9 @@ class Flusher:
                     if lane.failed():
                         lost.append(lane)
                 else:
-                    written.append((lane, length, ended))
-        for lane, length, ended in written:
-            lane.committed(length, ended=ended)
+                    written.append((lane, length))
+        for lane, length in written:
+            lane.committed(length)
         for lane in lost:
             lane.lose()
         self._on_commit()

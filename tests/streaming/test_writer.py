@@ -3,8 +3,21 @@
 import asyncio
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from chat_app.streaming import End, Finish, Patience, Piece, SourceError, StreamStatus, Usage, follow
+from chat_app.streaming import (
+    ChunkRule,
+    End,
+    Ending,
+    Finish,
+    Patience,
+    Piece,
+    SourceError,
+    StreamStatus,
+    Usage,
+    follow,
+    store,
+)
 from tests.support.core import Core, HandFed, cancelled
 
 pytestmark = pytest.mark.on_both_databases
@@ -173,3 +186,23 @@ async def test_what_waits_half_a_sentence_reaches_followers_while_the_model_paus
         break
 
     await cancelled(running)
+
+
+async def test_an_ending_given_while_its_write_begins_is_known_to_be_stored(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream_id = await core.create()
+    async with core.transactions.write() as session:
+        lease = await store.claim(session, stream_id, "test")
+    assert lease is not None
+    with core.flusher.lane(lease, ChunkRule(), on_lost=lambda: None, on_away=lambda: None) as lane:
+        begin = AsyncSession.begin_nested
+
+        def end_first(session: AsyncSession) -> AsyncSessionTransaction:
+            lane.end(Ending(StreamStatus.DONE))
+            return begin(session)
+
+        monkeypatch.setattr(AsyncSession, "begin_nested", end_first)
+        lane.add("One. ")
+        assert await lane.is_stored
+    assert (await core.body(stream_id)).status is StreamStatus.DONE
