@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev test chaos check lock clean
+.PHONY: help run dev test chaos security check lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,10 @@ test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" fo
 
 chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
+
+security: $(DEVELOPMENT) ## attack a really started server: all vectors, long fuzzes; takes the better part of an hour
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m pytest -m security $(ARGS)
 
 check: $(DEVELOPMENT) ## lint, format, import contracts, types, tests
 	$(BIN)/ruff check .
