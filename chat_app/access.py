@@ -1,52 +1,101 @@
-"""Who may do what with a thread, as conditions that are part of each query: an id alone permits nothing."""
+"""Who may do what with a thread: one table, as conditions that are part of each query. An id alone permits nothing.
 
-from typing import Any
+A member's role decides; for everybody else the thread's visibility does. So a viewer may not write even where strangers
+may, and whoever was removed is a stranger.
+"""
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from collections.abc import Set
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.models import Attempt, Member, MemberRole, Message, Thread, Visibility
+
+
+class Verb(StrEnum):
+    """What somebody may do with a thread."""
+
+    LIST = "list"
+    """Find it in the sidebar."""
+    READ = "read"
+    POST = "post"
+    """Write a message; delete one's own, and the replies that one asked for."""
+    ASK = "ask"
+    """Let the AI answer a message."""
+    STOP = "stop"
+    RETRY = "retry"
+    CONTINUE = "continue"
+    LEAVE = "leave"
+    """Be a member no more."""
+    RENAME = "rename"
+    CLEAR = "clear"
+    """Delete all its messages; single ones by anybody too."""
+    SHARE = "share"
+    """Say who finds it; invite, remove and promote people; hand it over."""
+    DELETE = "delete"
+
+
+READER = frozenset({Verb.READ})
+WRITER = READER | {Verb.POST, Verb.ASK, Verb.STOP, Verb.RETRY, Verb.CONTINUE}
+FOR_MEMBERS = frozenset({Verb.LIST, Verb.LEAVE})
+
+BY_ROLE: dict[MemberRole, Set[Verb]] = {
+    MemberRole.OWNER: frozenset(Verb) - {Verb.LEAVE},  # hands it over first
+    MemberRole.MEMBER: WRITER | FOR_MEMBERS,
+    MemberRole.VIEWER: READER | FOR_MEMBERS,
+}
+"""What a member may do, whoever else finds the thread."""
+BY_VISIBILITY: dict[Visibility, Set[Verb]] = {
+    Visibility.OPEN: WRITER | {Verb.LIST},
+    Visibility.LINK: WRITER,
+    Visibility.PRIVATE: frozenset(),
+}
+"""What everybody may do who is not a member."""
 
 
 class ThreadUnknown(Exception):
     """There is no such thread, or this person may not know of it."""
 
 
-def may_list(user_id: int) -> ColumnElement[bool]:
-    """Threads in this person's sidebar: the open ones, and those they are a member of."""
-    return _is_there(or_(col(Thread.visibility) == Visibility.OPEN, _is_member(user_id, *MemberRole)))
+class NotPermitted(Exception):
+    """This person may read the thread but not do this with it."""
 
 
-def may_read(user_id: int) -> ColumnElement[bool]:
-    """Threads that this person may open: all but the private ones of others."""
-    return _is_there(or_(col(Thread.visibility) != Visibility.PRIVATE, _is_member(user_id, *MemberRole)))
+def allowed(role: MemberRole | None, visibility: Visibility) -> Set[Verb]:
+    """What somebody may do with a thread that is there; the role is None for who is not a member."""
+    return BY_VISIBILITY[visibility] if role is None else BY_ROLE[role]
 
 
-def may_post(user_id: int) -> ColumnElement[bool]:
-    """Threads that this person may write in, and ask the AI in; there they may stop, retry and continue any reply."""
-    writes = _is_member(user_id, MemberRole.OWNER, MemberRole.MEMBER)
-    return _is_there(or_(col(Thread.visibility) != Visibility.PRIVATE, writes))
-
-
-def may_delete_thread(user_id: int) -> ColumnElement[bool]:
-    """Threads that this person may delete: their own."""
-    return _is_there(_is_member(user_id, MemberRole.OWNER))
+def may(verb: Verb, user_id: int) -> ColumnElement[bool]:
+    """The threads with which this person may do this, for a query that has `Thread`."""
+    roles = [role for role, verbs in BY_ROLE.items() if verb in verbs]
+    open_to_all = [visibility for visibility, verbs in BY_VISIBILITY.items() if verb in verbs]
+    permitted: list[ColumnElement[bool]] = [_is_member(user_id, roles)]
+    if open_to_all:
+        no_other_role = ~_is_member(user_id, [role for role in MemberRole if role not in roles])
+        permitted.append(and_(col(Thread.visibility).in_(open_to_all), no_other_role))
+    return and_(col(Thread.deleted).is_(None), or_(*permitted))
 
 
 def may_delete_message(user_id: int) -> ColumnElement[bool]:
-    """Messages that this person may delete: what they wrote, the answers they asked for, all of a thread they own.
+    """Messages that this person may delete: what they wrote, the replies they asked for, all where they may clear.
 
     For queries that have the message's current attempt, if any, beside it.
     """
     is_theirs = or_(col(Message.author_id) == user_id, col(Attempt.asked_by) == user_id)
-    return or_(and_(may_post(user_id), is_theirs), may_delete_thread(user_id))
+    return or_(and_(may(Verb.POST, user_id), is_theirs), may(Verb.CLEAR, user_id))
 
 
-def _is_there(may: ColumnElement[bool]) -> ColumnElement[bool]:
-    return and_(col(Thread.deleted).is_(None), may)
+async def refusal(session: AsyncSession, thread_id: str, user_id: int) -> ThreadUnknown | NotPermitted:
+    """Why a query that says `may` found nothing: one who may not read a thread is not told that it is there."""
+    readable = select(col(Thread.id)).where(col(Thread.id) == thread_id, may(Verb.READ, user_id))
+    is_readable = (await session.execute(readable)).first() is not None
+    return NotPermitted(thread_id) if is_readable else ThreadUnknown(thread_id)
 
 
-def _is_member(user_id: int, *roles: MemberRole) -> ColumnElement[Any]:
+def _is_member(user_id: int, roles: list[MemberRole]) -> ColumnElement[bool]:
     return exists().where(
         col(Member.thread_id) == col(Thread.id), col(Member.user_id) == user_id, col(Member.role).in_(roles)
     )

@@ -14,10 +14,11 @@ from chat_app import layout
 from chat_app.api import cookie
 from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
-from chat_app.services import serving
+from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
 from chat_app.socket_guard import guard_socket
 from chat_app.state import Live
+from chat_app.streaming.flusher import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 settings = get_settings()
@@ -25,7 +26,15 @@ settings = get_settings()
 
 def with_cookie(inner: ASGIApp) -> ASGIApp:
     """Wrap the server's answers, so that a new browser gets its identity cookie."""
-    return cookie.CookieMiddleware(inner, origins=settings.allowed_origins)
+    return cookie.CookieMiddleware(inner, origins=settings.allowed_origins, has_ended=has_ended)
+
+
+async def has_ended(cookie_header: str) -> bool:
+    """Whether a browser needs a new cookie: it was signed out. Not known while the server starts and stops."""
+    try:
+        return await services().has_ended(cookie_header)
+    except (NotRunning, *DATABASE_AWAY):
+        return False
 
 
 def cookie_script() -> rx.Component:

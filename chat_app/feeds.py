@@ -2,26 +2,37 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, literal, select
 from sqlmodel import col
 
 from chat_app import views
 from chat_app.db import Database
-from chat_app.models import Thread, Visibility
+from chat_app.models import MemberRole, Session, Thread, Visibility
 from chat_app.streaming.flusher import DATABASE_AWAY
+from chat_app.streaming.tables import utc_now
 from chat_app.streaming.tailer import Row, probe_row
 from chat_app.views import MessageView, ThreadView
 
 logger = logging.getLogger(__name__)
 
 DIRECTORY_EVERY = 2.0
-"""Seconds between two looks at the list of open threads, while anything happens at all."""
+"""Seconds between two looks at the lists of threads, while anything happens at all."""
+READ_ANYWAY = 30.0
+"""Seconds after which the lists are read whether or not a thread seems to have changed: clocks may differ."""
+COMMITS_APART, CLOCKS_APART = timedelta(minutes=1), timedelta(hours=2)
+"""By how much a change may seem older than another that was committed before it: usually, and with clocks set apart."""
+CHANGES = 500
+"""Changed threads that one look takes in at most."""
+LATELY = timedelta(days=1)
+"""How long an ended session is told of: far longer than any tick, and clocks may differ."""
 RETRY_AFTER = 1.0
 """Seconds until a failed read of a thread's changes is tried again."""
 
@@ -33,17 +44,22 @@ class ThreadChange:
     thread: ThreadView
     messages: Sequence[MessageView]
     people: dict[int, tuple[str, int]]
+    roles: dict[int, MemberRole] | None
+    """Of all members, by user, if who may do what has changed."""
 
 
 OnChange = Callable[[ThreadChange | None], None]
 """Told what changed, or None when the thread is gone. It must not block."""
 OnDirectory = Callable[[Sequence[tuple[str, str]]], None]
-"""Told the open threads, (id, title), the most recently active first. It must not block."""
+"""Told a person's threads, (id, title), the most recently active first. It must not block."""
+OnEnd = Callable[[], None]
+"""Told that a session has ended. It must not block."""
 
 
 @dataclass
 class _Watch:
     version: int | None = None
+    access_version: int | None = None
     listeners: set[OnChange] = field(default_factory=set)
     reading: asyncio.Task[None] | None = None
     newest: int = 0
@@ -104,66 +120,131 @@ class ThreadFeed:
         try:
             while watch.version is not None and watch.newest > watch.version:
                 try:
-                    change = await self._changes(thread_id, watch.version)
+                    change = await self._changes(thread_id, watch.version, watch.access_version)
                 except DATABASE_AWAY as error:
                     logger.warning("thread %s could not be read (%s); trying again", thread_id, type(error).__name__)
                     await asyncio.sleep(RETRY_AFTER)
                     continue
-                watch.version = change.thread.version
+                watch.version, watch.access_version = change.thread.version, change.thread.access_version
                 for listener in tuple(watch.listeners):
                     listener(change)
         finally:
             watch.reading = None
 
-    async def _changes(self, thread_id: str, version: int) -> ThreadChange:
+    async def _changes(self, thread_id: str, version: int, access_version: int | None) -> ThreadChange:
         async with self._database.read() as session:
             thread = await views.thread(session, thread_id)
             messages = await views.messages_changed_since(session, thread_id, version)
             people = await views.people(session, sorted({message.author_id for message in messages}))
-        return ThreadChange(thread, messages, people)
+            is_same = thread.access_version == access_version
+            roles = None if is_same else await views.roles(session, thread_id)
+        return ThreadChange(thread, messages, people, roles)
 
 
 class Directory:
-    """A probe of the tailer that asks for the open threads, now and then, for all sidebars here."""
+    """A probe of the tailer that asks, now and then, whether any thread has changed, and reads the lists once for all.
+
+    What is open to all is one list. What only its members find is kept by person, for those who have a tab here.
+    """
 
     kinds = frozenset({"directory"})
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
         self._clock = clock
-        self._listeners: set[OnDirectory] = set()
-        self._last: list[tuple[str, str]] | None = None
-        self._asked_at = -DIRECTORY_EVERY
-        self._is_asked = False
+        self._listeners: dict[OnDirectory, int] = {}
+        self._open: list[ThreadView] = []
+        self._own: dict[int, dict[str, ThreadView]] = {}
+        self._latest: str | None = None
+        self._read_at = -math.inf
+        self._read_until = utc_now()
+        self._reading: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watched(self, listener: OnDirectory) -> Generator[None]:
-        """Hear of changes of the list for the time of the block."""
-        self._listeners.add(listener)
+    def watched(self, user_id: int, listener: OnDirectory) -> Generator[None]:
+        """Hear of changes of this person's list for the time of the block."""
+        self._listeners[listener] = user_id
         try:
             yield
         finally:
-            self._listeners.discard(listener)
+            del self._listeners[listener]
+            if user_id not in self._listeners.values():
+                self._own.pop(user_id, None)
+            if not self._listeners and self._reading is not None:
+                self._reading.cancel()
+
+    def seen(self, user_id: int, threads: Sequence[ThreadView]) -> None:
+        """This person's list was read; what changed while it was is told soon."""
+        self._own[user_id] = {thread.id: thread for thread in threads if thread.visibility is not Visibility.OPEN}
+        self._latest = None
 
     def selects(self) -> Sequence[Select[Any]]:
-        self._is_asked = bool(self._listeners) and self._clock() - self._asked_at >= DIRECTORY_EVERY
-        if not self._is_asked:
+        if not self._listeners:
             return ()
-        rank = func.row_number().over(order_by=(col(Thread.active).desc(), col(Thread.id)))
-        newest = (
-            select(col(Thread.id), col(Thread.title), rank.label("rank"))
-            .where(col(Thread.visibility) == Visibility.OPEN, col(Thread.deleted).is_(None))
-            .order_by(col(Thread.active).desc(), col(Thread.id))
-            .limit(views.LISTED)
-            .subquery()
-        )
-        return (probe_row("directory", newest.c.id, newest.c.rank, text=newest.c.title),)
+        return (probe_row("directory", literal(""), text=select(func.max(col(Thread.changed))).scalar_subquery()),)
 
     def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
-        if not self._is_asked:
+        if not rows or self._reading is not None:
             return
-        self._asked_at = self._clock()
-        found = [(row[1], row[4] or "") for row in sorted(rows, key=lambda row: row[2] or 0)]
-        if found != self._last:
-            self._last = found
-            for listener in tuple(self._listeners):
-                listener(found)
+        latest = rows[0][4] or ""
+        if latest != self._latest or self._clock() - self._read_at >= READ_ANYWAY:
+            self._latest = latest
+            self._reading = asyncio.create_task(self._read(), name="list of threads")
+
+    async def _read(self) -> None:
+        try:
+            await asyncio.sleep(self._read_at + DIRECTORY_EVERY - self._clock())
+            now = utc_now()
+            apart = CLOCKS_APART if self._clock() - self._read_at >= READ_ANYWAY else COMMITS_APART
+            async with self._database.read() as session:
+                self._open = await views.listed_for_all(session)
+                changed = await views.changed_since(session, self._read_until - apart, CHANGES)
+            self._read_until, self._read_at = now, self._clock()
+        except DATABASE_AWAY as error:
+            self._latest = None
+            logger.warning("the list of threads could not be read (%s); trying again", type(error).__name__)
+            return
+        finally:
+            self._reading = None
+        for thread, listed_by in changed:
+            for user_id, own in self._own.items():
+                if user_id in listed_by:
+                    own[thread.id] = thread
+                else:
+                    own.pop(thread.id, None)
+        for listener, user_id in tuple(self._listeners.items()):
+            listener(self._list_of(user_id))
+
+    def _list_of(self, user_id: int) -> Sequence[tuple[str, str]]:
+        threads = [*self._open, *self._own.get(user_id, {}).values()]
+        threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
+        return [(thread.id, thread.title) for thread in threads[: views.LISTED]]
+
+
+class Endings:
+    """A probe of the tailer that asks which sessions were ended of late, so that their open tabs end too."""
+
+    kinds = frozenset({"session"})
+
+    def __init__(self) -> None:
+        self._listeners: dict[OnEnd, str] = {}
+
+    @contextmanager
+    def watched(self, session: str, listener: OnEnd) -> Generator[None]:
+        """Hear of the end of the session with this hash, for the time of the block."""
+        self._listeners[listener] = session
+        try:
+            yield
+        finally:
+            del self._listeners[listener]
+
+    def selects(self) -> Sequence[Select[Any]]:
+        if not self._listeners:
+            return ()
+        return (probe_row("session", col(Session.hash)).where(col(Session.ended) > utc_now() - LATELY),)
+
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
+        ended = {row[1] for row in rows}
+        for listener, session in tuple(self._listeners.items()) if ended else ():
+            if session in ended:
+                listener()

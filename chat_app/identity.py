@@ -1,12 +1,13 @@
-"""Who is asking: a person known by the secret in their browser's HttpOnly cookie.
+"""Who is asking: a person known by the secret in their browser's HttpOnly cookie, or by a bearer token of theirs.
 
 The cookie is minted by an HTTP answer (`api/cookie.py`) and read from the genuine handshake or request; Reflex's client
-token is a tab's name and says nothing about who uses it. Only the secret's hash is stored.
+token is a tab's name and says nothing about who uses it. Only a secret's hash is stored.
 """
 
 import hashlib
 import itertools
 import random
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +15,15 @@ from http.cookies import SimpleCookie
 
 from coolname import RandomGenerator
 from coolname.data import config as wordlists
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.db import Database
-from chat_app.models import Session, User
+from chat_app.models import Session, SessionKind, User
 from chat_app.streaming.tables import utc_now
+from chat_app.streaming.text import clean
 
 COOKIE = "tributary"
 """The cookie's name."""
@@ -38,21 +40,47 @@ _NAMES = RandomGenerator(
 )
 SEEN_EVERY = timedelta(hours=1)
 """How often it is noted that a browser is still in use."""
-SECRET_LENGTH = 43
-"""Characters of a secret: `SECRET_BYTES` in URL-safe base64."""
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A secret: `SECRET_BYTES` in URL-safe base64."""
+TOKEN_PREFIX = "trb_"  # noqa: S105  # what all tokens begin with, so that they are found where they should not be
+"""What a bearer token begins with, before its secret."""
+TOKEN_ID_LENGTH = 16
+"""Characters of a token's hash by which its owner names it."""
+TOKENS = 20
+"""Bearer tokens that one person may have at once."""
+TOKEN_NAME_LENGTH = 60
+"""Characters of a token's name."""
 
 
 class NotRecognised(Exception):
-    """No valid cookie came with the request. Load the page again: its answer sets one."""
+    """No valid cookie or token came with the request. Load the page again: its answer sets a cookie."""
+
+
+class SignedOut(NotRecognised):
+    """The cookie's or token's session was ended; its secret means nobody any more."""
+
+
+class TokenRefused(Exception):
+    """The token cannot be made; the text says why, for the person who wanted it."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A person, as the server knows them."""
+    """A person, as the server knows them; `session` is the hash by which they were recognised."""
 
     user_id: int
     name: str
     hue: int
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A bearer token as its owner sees it again: never its secret."""
+
+    id: str
+    name: str
+    seen: datetime
 
 
 def new_secret() -> str:
@@ -60,11 +88,16 @@ def new_secret() -> str:
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
+def hash_of(secret: str) -> str:
+    """What is stored of a random secret; 128 bits and more of it need neither salt nor a slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
 def secret_in(cookie_header: str) -> str | None:
     """The secret in a request's Cookie header, if it has the form of one, whatever other cookies stand beside it."""
     for part in cookie_header.split(";"):
         name, _, value = part.strip().partition("=")
-        if name == COOKIE and len(value) == SECRET_LENGTH and value.isascii():
+        if name == COOKIE and SECRET.fullmatch(value):
             return value
     return None
 
@@ -81,28 +114,93 @@ def set_cookie(secret: str, *, is_secure: bool) -> str:
     return morsel.OutputString()
 
 
-async def recognise(database: Database, cookie_header: str) -> Identity:
-    """The person behind a Cookie header; at their first visit one is made up, with a name nobody else has.
+async def recognise(database: Database, cookie_header: str, authorization: str = "") -> Identity:
+    """The person behind a request's Cookie and Authorization headers; where there is the latter, it alone counts.
+
+    At the first visit of a cookie a person is made up, with a name nobody else has. A token has to be known.
 
     Raises:
+        SignedOut: the session has been ended.
         NotRecognised: the header carries no valid secret.
     """
+    if authorization:
+        return await _seen_again(database, await _find(database, _hash_of_token(authorization), SessionKind.BEARER))
     secret = secret_in(cookie_header)
     if secret is None:
         raise NotRecognised
-    digest = hashlib.sha256(secret.encode()).hexdigest()
-    while (found := await _find(database, digest)) is None:
+    digest = hash_of(secret)
+    while (found := await _find(database, digest, SessionKind.COOKIE)) is None:
         try:
             async with database.write() as session:
                 user_id = await add_user(session)
                 session.add(Session(hash=digest, user_id=user_id))
         except IntegrityError:
             continue  # two tabs of a new browser at once: the other one was first
-    known, seen = found
-    if utc_now() - seen > SEEN_EVERY:
-        async with database.write() as session:
-            (await session.get_one(Session, digest)).seen = utc_now()
-    return known
+    return await _seen_again(database, found)
+
+
+async def has_ended(database: Database, cookie_header: str) -> bool:
+    """Whether the cookie's session was ended, so that its browser needs another one."""
+    secret = secret_in(cookie_header)
+    if secret is None:
+        return False
+    try:
+        await _find(database, hash_of(secret), SessionKind.COOKIE)
+    except SignedOut:
+        return True
+    return False
+
+
+async def add_token(session: AsyncSession, user_id: int, name: str) -> str:
+    """Make a bearer token for this person in the caller's transaction; this is the only time that it is seen.
+
+    Raises:
+        TokenRefused: it has no name, or there are too many.
+    """
+    name = " ".join(clean(name).split())
+    if not 1 <= len(name) <= TOKEN_NAME_LENGTH:
+        msg = f"A token needs a name of 1 to {TOKEN_NAME_LENGTH} characters."
+        raise TokenRefused(msg)
+    if len(await tokens(session, user_id)) >= TOKENS:
+        msg = f"One person can have {TOKENS} tokens. Revoke one first."
+        raise TokenRefused(msg)
+    secret = new_secret()
+    session.add(Session(hash=hash_of(secret), user_id=user_id, kind=SessionKind.BEARER, name=name))
+    return TOKEN_PREFIX + secret
+
+
+async def tokens(session: AsyncSession, user_id: int) -> list[TokenView]:
+    """This person's bearer tokens, by name."""
+    query = select(Session).where(
+        col(Session.user_id) == user_id, col(Session.kind) == SessionKind.BEARER, col(Session.ended).is_(None)
+    )
+    found = (await session.execute(query.order_by(col(Session.name), col(Session.hash)))).scalars()
+    return [TokenView(token.hash[:TOKEN_ID_LENGTH], token.name, token.seen) for token in found]
+
+
+async def revoke_token(session: AsyncSession, user_id: int, token_id: str) -> bool:
+    """End one of this person's tokens; whether there was one."""
+    ended = (
+        update(Session)
+        .where(
+            col(Session.user_id) == user_id,
+            col(Session.kind) == SessionKind.BEARER,
+            col(Session.hash).startswith(token_id, autoescape=True),
+            col(Session.ended).is_(None),
+        )
+        .values(ended=utc_now())
+        .returning(col(Session.hash))
+    )
+    return len(token_id) == TOKEN_ID_LENGTH and (await session.execute(ended)).first() is not None
+
+
+async def sign_out(session: AsyncSession, user_id: int, *, keep: str = "") -> None:
+    """End all sessions of this person, browsers' and tokens', but the one whose hash is `keep`."""
+    await session.execute(
+        update(Session)
+        .where(col(Session.user_id) == user_id, col(Session.hash) != keep, col(Session.ended).is_(None))
+        .values(ended=utc_now())
+    )
 
 
 async def add_user(session: AsyncSession, name: str | None = None) -> int:
@@ -131,16 +229,36 @@ def name_key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-async def _find(database: Database, digest: str) -> tuple[Identity, datetime] | None:
+async def _find(database: Database, digest: str, kind: SessionKind) -> tuple[Identity, datetime] | None:
     query = (
-        select(col(User.id), col(User.name), col(User.hue), col(Session.seen))
+        select(col(User.id), col(User.name), col(User.hue), col(Session.seen), col(Session.ended))
         .join(Session, col(Session.user_id) == col(User.id))
-        .where(col(Session.hash) == digest)
+        .where(col(Session.hash) == digest, col(Session.kind) == kind)
     )
     async with database.read() as session:
         row = (await session.execute(query)).first()
     if row is None:
         return None
-    user_id, name, hue, seen = row
+    user_id, name, hue, seen, ended = row
+    if ended is not None:
+        raise SignedOut
     assert user_id is not None
-    return Identity(user_id, name, hue), seen
+    return Identity(user_id, name, hue, digest), seen
+
+
+async def _seen_again(database: Database, found: tuple[Identity, datetime] | None) -> Identity:
+    if found is None:
+        raise NotRecognised
+    known, seen = found
+    if utc_now() - seen > SEEN_EVERY:
+        async with database.write() as session:
+            (await session.get_one(Session, known.session)).seen = utc_now()
+    return known
+
+
+def _hash_of_token(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    secret = token.strip().removeprefix(TOKEN_PREFIX)
+    if scheme.lower() != "bearer" or len(secret) == len(token.strip()) or not SECRET.fullmatch(secret):
+        raise NotRecognised
+    return hash_of(secret)

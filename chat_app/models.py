@@ -41,6 +41,13 @@ class MemberRole(StrEnum):
     VIEWER = "viewer"
 
 
+class SessionKind(StrEnum):
+    """What somebody shows to be recognised: a browser's cookie, or the bearer token of a script."""
+
+    COOKIE = "cookie"
+    BEARER = "bearer"
+
+
 class AttemptKind(StrEnum):
     """Why a stream was begun: the first answer, another one, or the rest of one."""
 
@@ -65,18 +72,26 @@ class User(SQLModel, table=True):
 
 
 class Session(SQLModel, table=True):
-    """A browser that somebody uses: the SHA-256 of its cookie's secret, never the secret."""
+    """A browser or a script that somebody uses: the SHA-256 of its secret, never the secret.
+
+    Its owner gives a token its `name`; a cookie has none. An ended one stays, so that its secret never means anybody
+    again, and open connections learn of the end.
+    """
 
     hash: str = Field(primary_key=True, max_length=64)
     user_id: int = Field(foreign_key="user.id", index=True)
+    kind: SessionKind = Field(default=SessionKind.COOKIE, sa_type=string_enum(SessionKind))  # pyright: ignore[reportArgumentType]
+    name: str = Field(default="", max_length=60)
     seen: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    ended: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
 class Thread(SQLModel, table=True):
     """A conversation. `version` grows with every change that its page shows, `last_position` with every message.
 
-    A deleted one is gone for everybody at once; its rows follow in batches. `origin` is null but for threads that may
-    exist once only, such as the seeded one.
+    `access_version` grows with every change of who may do what in it. `active` is when somebody wrote in it last,
+    `changed` when anything changed. A deleted one is gone for everybody at once; its rows follow in batches. `origin`
+    is null but for threads that may exist once only, such as the seeded one.
     """
 
     id: str = Field(default_factory=new_thread_id, primary_key=True, max_length=22)
@@ -87,20 +102,35 @@ class Thread(SQLModel, table=True):
     model: str = Field(default="", max_length=120)
     granularity: str = Field(default="", max_length=16)
     version: int = 0
+    access_version: int = 0
     last_position: int = 0
     origin: str | None = Field(default=None, max_length=16, unique=True)
     created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     active: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+    changed: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
     deleted: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Member(SQLModel, table=True):
-    """What someone may do in a thread, and how far they have read it."""
+    """What someone may do in a thread, how far they have read it, and the invite that brought them, if one did."""
 
     thread_id: str = Field(primary_key=True, foreign_key="thread.id", max_length=22)
     user_id: int = Field(primary_key=True, foreign_key="user.id", index=True)
     role: MemberRole = Field(default=MemberRole.MEMBER, sa_type=string_enum(MemberRole))  # pyright: ignore[reportArgumentType]
     last_read: int = 0
+    invite_id: int | None = Field(default=None, foreign_key="invite.id")
+
+
+class Invite(SQLModel, table=True):
+    """A link that makes whoever opens it a member: the SHA-256 of its secret, until it expires or is withdrawn."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    hash: str = Field(max_length=64, unique=True)
+    thread_id: str = Field(foreign_key="thread.id", index=True, max_length=22)
+    role: MemberRole = Field(default=MemberRole.MEMBER, sa_type=string_enum(MemberRole))  # pyright: ignore[reportArgumentType]
+    created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    expires: datetime = Field(sa_type=UtcDateTime)
+    withdrawn: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Message(SQLModel, table=True):

@@ -16,14 +16,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app import context, identity, seed, threads, views
+from chat_app import context, identity, members, seed, threads, views
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, ThreadFeed
-from chat_app.identity import Identity
+from chat_app.feeds import Directory, Endings, ThreadFeed
+from chat_app.identity import Identity, TokenView
 from chat_app.limits import Turns
 from chat_app.llm import OpenAIModel, Turn
-from chat_app.models import Attempt, Message, Thread
+from chat_app.members import InviteView, MemberView
+from chat_app.models import Attempt, MemberRole, Message, Thread, Visibility
 from chat_app.settings import Settings
 from chat_app.streaming import (
     ChunkRule,
@@ -89,9 +90,13 @@ class Services:
             on_away=self._away,
             renew_every=settings.chat_lease_renew,
         )
-        feed, directory = ThreadFeed(database), Directory()
+        feed, directory, endings = ThreadFeed(database), Directory(database), Endings()
         self._tailer = Tailer(
-            database, self._hub, probes=(feed, directory), stop=self._stop_here, has_changed=database.has_changed
+            database,
+            self._hub,
+            probes=(feed, directory, endings),
+            stop=self._stop_here,
+            has_changed=database.has_changed,
         )
         self._sweeper = Sweeper(
             database,
@@ -103,7 +108,7 @@ class Services:
             expiry=settings.chat_lease_expiry,
             every=settings.chat_sweep_every,
         )
-        self.tabs = Tabs(database, self._hub, self._tailer, feed, directory)
+        self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
@@ -111,13 +116,42 @@ class Services:
         self._aside: set[asyncio.Task[Any]] = set()
         self._is_closing = False
 
-    async def recognise(self, cookie_header: str) -> Identity:
-        """The person behind a request's or handshake's cookies.
+    async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
+        """The person behind a request's or handshake's headers, whichever way it came: this alone decides.
 
         Raises:
-            NotRecognised: the cookie is missing or malformed.
+            SignedOut: their session was ended.
+            NotRecognised: there is no cookie and no token, or not a valid one.
         """
-        return await identity.recognise(self.database, cookie_header)
+        return await identity.recognise(self.database, cookie_header, authorization)
+
+    async def has_ended(self, cookie_header: str) -> bool:
+        """Whether the session behind this cookie was ended, so that the browser needs another."""
+        return await identity.has_ended(self.database, cookie_header)
+
+    async def add_token(self, who: Identity, name: str) -> str:
+        """Make a bearer token for this person, which is seen this once.
+
+        Raises:
+            TokenRefused: it has no name, or there are too many.
+        """
+        async with self.database.write() as session:
+            return await identity.add_token(session, who.user_id, name)
+
+    async def tokens(self, who: Identity) -> list[TokenView]:
+        """This person's bearer tokens."""
+        async with self.database.read() as session:
+            return await identity.tokens(session, who.user_id)
+
+    async def revoke_token(self, who: Identity, token_id: str) -> bool:
+        """End one of this person's tokens; whether there was one."""
+        async with self._changing() as session:
+            return await identity.revoke_token(session, who.user_id, token_id)
+
+    async def sign_out(self, who: Identity, *, is_everywhere: bool) -> None:
+        """End this person's other sessions and all their tokens; with `is_everywhere` the one that asks as well."""
+        async with self._changing() as session:
+            await identity.sign_out(session, who.user_id, keep="" if is_everywhere else who.session)
 
     async def home(self, who: Identity, tab: str) -> str:
         """The thread that `/` leads to: the newest in this person's list, or a new one.
@@ -139,16 +173,15 @@ class Services:
 
     async def new_thread(self, who: Identity) -> str:
         """Begin an open thread; return its id."""
-        async with self.database.write() as session:
-            thread_id = await threads.create(session, who.user_id)
-        self._committed()
-        return thread_id
+        async with self._changing() as session:
+            return await threads.create(session, who.user_id)
 
     async def post(self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str) -> Posted:
         """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
 
         Raises:
-            ThreadUnknown: there is no such thread for this person to write in.
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not write, or not ask the AI, in it.
             MessageRefused: the text cannot be posted.
         """
         async with self.database.write() as session:
@@ -165,6 +198,7 @@ class Services:
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
         """
         async with self.database.write() as session:
             stream_id = await threads.stoppable(session, message_id, who.user_id)
@@ -180,6 +214,7 @@ class Services:
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
             NotNow: it is being answered.
         """
         async with self.database.write() as session:
@@ -192,6 +227,7 @@ class Services:
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
             NotNow: it is being answered, or complete.
         """
         async with self.database.write() as session:
@@ -203,18 +239,136 @@ class Services:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
 
         Raises:
-            ThreadUnknown: there is no such message for this person to delete.
+            ThreadUnknown: there is no such message for this person.
+            NotPermitted: it is not theirs to delete.
         """
         async with self.database.write() as session:
             stream_ids = await threads.delete_message(session, message_id, who.user_id)
             await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
+    async def rename(self, who: Identity, thread_id: str, title: str) -> None:
+        """Give a thread another title.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not rename it.
+            TitleRefused: it is blank or too long.
+        """
+        async with self._changing() as session:
+            await threads.rename(session, thread_id, who.user_id, title)
+
+    async def clear(self, who: Identity, thread_id: str) -> None:
+        """Take all messages of a thread away for everybody; replies under way end quietly.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not clear it.
+        """
+        async with self.database.write() as session:
+            stream_ids = await threads.clear(session, thread_id, who.user_id)
+            await _end_quietly(session, stream_ids)
+        self._deleted(stream_ids)
+
+    async def members(self, who: Identity, thread_id: str) -> tuple[list[MemberView], list[InviteView]]:
+        """A thread's members and, for whom may share it, its open invites.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self.database.read() as session:
+            listed = await members.listed(session, thread_id, who.user_id)
+            return listed, await members.invites(session, thread_id, who.user_id)
+
+    async def set_visibility(self, who: Identity, thread_id: str, visibility: Visibility) -> None:
+        """Say who finds a thread besides its members.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+        """
+        async with self._changing() as session:
+            await members.set_visibility(session, thread_id, who.user_id, visibility)
+
+    async def invite(self, who: Identity, thread_id: str, role: MemberRole, lasts: timedelta) -> tuple[InviteView, str]:
+        """Make an invite; return it and its secret, which is seen this once.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: it cannot give that role or last that long, or there are too many.
+        """
+        async with self._changing() as session:
+            return await members.invite(session, thread_id, who.user_id, role, lasts)
+
+    async def withdraw(self, who: Identity, thread_id: str, invite_id: int) -> None:
+        """Let an invite bring nobody any more.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+        """
+        async with self._changing() as session:
+            await members.withdraw(session, thread_id, who.user_id, invite_id)
+
+    async def join(self, who: Identity, secret: str) -> str:
+        """Become a member by an invite; return the thread's id.
+
+        Raises:
+            InviteUnknown: there is no such invite any more.
+        """
+        async with self._changing() as session:
+            return await members.join(session, secret, who.user_id)
+
+    async def leave(self, who: Identity, thread_id: str) -> None:
+        """Be a member of a thread no more.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they own it, or are no member.
+        """
+        async with self._changing() as session:
+            await members.leave(session, thread_id, who.user_id)
+
+    async def remove_member(self, who: Identity, thread_id: str, member_id: int) -> None:
+        """Make somebody a stranger to a thread; their open tabs on it lose it within two seconds.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: that person is no member, or owns the thread.
+        """
+        async with self._changing() as session:
+            await members.remove(session, thread_id, who.user_id, member_id)
+
+    async def set_role(self, who: Identity, thread_id: str, member_id: int, role: MemberRole) -> None:
+        """Make a member a viewer or a viewer a member.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: that is not to be had for this person.
+        """
+        async with self._changing() as session:
+            await members.set_role(session, thread_id, who.user_id, member_id, role)
+
+    async def hand_over(self, who: Identity, thread_id: str, member_id: int) -> None:
+        """Make a member the owner of a thread, and this person a member.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: that person is no member.
+        """
+        async with self._changing() as session:
+            await members.hand_over(session, thread_id, who.user_id, member_id)
+
     async def delete_thread(self, who: Identity, thread_id: str) -> None:
         """Take a thread away for everybody; replies under way end quietly.
 
         Raises:
-            ThreadUnknown: there is no such thread for this person to delete.
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not delete it.
         """
         async with self.database.write() as session:
             stream_ids = await threads.delete_thread(session, thread_id, who.user_id)
@@ -286,6 +440,13 @@ class Services:
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
         self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncGenerator[AsyncSession]:
+        """A transaction of which open tabs are told once it is committed."""
+        async with self.database.write() as session:
+            yield session
+        self._committed()
 
     def _committed(self) -> None:
         self._tailer.wake()

@@ -14,8 +14,8 @@ import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.registry import RegistrationContext
 
-from chat_app.access import ThreadUnknown
-from chat_app.identity import Identity, NotRecognised
+from chat_app.access import NotPermitted, ThreadUnknown, Verb
+from chat_app.identity import Identity, NotRecognised, SignedOut
 from chat_app.services import services
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, TabUpdate
@@ -30,7 +30,9 @@ TAB_NAME_LENGTH = 64
 """Characters of a tab's name that are looked at; Reflex's own have 36."""
 
 NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
+SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
 GONE = "This does not exist any more, or is not for you."
+NOT_YOURS = "You may read this thread, but not do that in it."
 
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
@@ -80,10 +82,14 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await tell(self, "The page sent something unexpected. Reload it.")
         try:
             return await handler(self, **arguments)
+        except SignedOut:
+            return await tell(self, SIGNED_OUT)
         except NotRecognised:
             return await tell(self, NO_COOKIE)
         except ThreadUnknown:
             return await tell(self, GONE)
+        except NotPermitted:
+            return await tell(self, NOT_YOURS)
         except NotNow as error:
             return await tell(self, str(error))
 
@@ -151,12 +157,14 @@ class Transcript(rx.State):
     recent: list[Row] = []
     is_loaded: bool = False
     is_missing: bool = False
-    is_owner: bool = False
+    may: list[str] = []
+    """What this person may do with it, in the words of `access.Verb`."""
+    visibility: str = "open"
     is_unsaved: bool = False
     looked_at: dict[str, int] = {}
     """Replies of which this tab shows an earlier version, by message."""
 
-    def _show(self, update: TabUpdate, me: int) -> None:
+    def _show(self, update: TabUpdate) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
         gone = {message.id for message in update.messages if message.is_deleted}
         rows = {message.id: row_of(message) for message in update.messages if not message.is_deleted}
@@ -169,11 +177,18 @@ class Transcript(rx.State):
         update_vars(self, people={**self.people, **people}, older=older, recent=recent)
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
-            update_vars(self, is_owner=update.thread.owner_id == me)
+            update_vars(self, visibility=update.thread.visibility.value)
+        if update.may is not None:
+            update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
             update_vars(self, is_unsaved=update.is_unsaved)
-        if update.is_gone:
-            update_vars(self, is_missing=True, title="")
+        if update.is_gone or update.is_signed_out:
+            update_vars(self, is_missing=True, title="", people={}, older=[], recent=[], may=[])
+
+
+def may(verb: Verb) -> rx.Var[bool]:
+    """Whether the person at this tab may do this with its thread; for the page alone, the services ask again."""
+    return rx.Var.create(Transcript.may).contains(verb.value)  # pyright: ignore[reportAttributeAccessIssue]  # an array's
 
 
 class Live(rx.State):
@@ -232,7 +247,7 @@ class Live(rx.State):
             )
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
-                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False, looked_at={})
+                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False, looked_at={}, may=[])
             update_vars(transcript, thread=thread_id, is_missing=False)
 
     async def _send(self, update: TabUpdate) -> None:
@@ -240,7 +255,9 @@ class Live(rx.State):
             if update.frames:
                 self.f = update.frames
             viewer = await self.get_state(Viewer)
-            (await self.get_state(Transcript))._show(update, viewer.me)
+            (await self.get_state(Transcript))._show(update)
+            if update.is_signed_out:
+                update_vars(viewer, notice=SIGNED_OUT, threads=[], name="", me=0)
             if update.directory is not None:
                 links = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
                 update_vars(viewer, threads=links)

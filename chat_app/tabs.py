@@ -7,14 +7,16 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from chat_app import views
+from chat_app.access import Verb, allowed
 from chat_app.db import Database
-from chat_app.feeds import Directory, ThreadChange, ThreadFeed
+from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed
 from chat_app.identity import Identity
+from chat_app.models import MemberRole
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.views import MessageView, ThreadView
@@ -46,8 +48,13 @@ class TabUpdate:
     messages: list[MessageView] = field(default_factory=list)
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
     thread: ThreadView | None = None
+    may: Set[Verb] | None = None
+    """What this person may do with the thread."""
     directory: list[tuple[str, str]] | None = None
     is_gone: bool = False
+    """The thread was deleted, or this person may no longer read it."""
+    is_signed_out: bool = False
+    """The session by which this person was recognised was ended."""
     is_unsaved: bool | None = None
     """Whether what is shown is not stored, because the database is away."""
 
@@ -58,6 +65,7 @@ class TabUpdate:
             or self.thread
             or self.directory is not None
             or self.is_gone
+            or self.is_signed_out
             or self.is_unsaved is not None
         )
 
@@ -143,6 +151,7 @@ class Tab:
         self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
+        self._directory: list[tuple[str, str]] | None = None
         self._seen_version = 0
         self._told_version = 0
         self._is_behind = True
@@ -153,7 +162,7 @@ class Tab:
         self._woken.set()
 
     async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
-        """First the whole page, then what is new, in frames; ends with `end` or when the thread is gone.
+        """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -161,14 +170,15 @@ class Tab:
         tabs = self._tabs
         with (
             tabs.feed.watched(self.thread_id, self._thread_changed),
-            tabs.directory.watched(self._directory_changed),
+            tabs.directory.watched(self.who.user_id, self._directory_changed),
+            tabs.endings.watched(self.who.session, self._signed_out),
             self._closing_texts(),
         ):
             while not self._is_over:
                 if is_congested():
                     await asyncio.sleep(CONGESTED_WAIT)
                     continue
-                if self._is_behind and not self._news.is_gone and not await self._catch_up():
+                if self._is_behind and not self._is_cut_off and not await self._catch_up():
                     await asyncio.sleep(RETRY_AFTER)
                     continue
                 self._woken.clear()
@@ -179,10 +189,22 @@ class Tab:
                             await self._woken.wait()
                             continue
                 yield update
-                if update.is_gone:
+                if update.is_gone or update.is_signed_out:
                     return
                 if not self._history:
                     await asyncio.sleep(FRAME_EVERY)
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return self._news.is_gone or self._news.is_signed_out
+
+    def _cut_off(self, last: TabUpdate) -> None:
+        """Send this and nothing more: this person may see no more, not even what waits to be sent."""
+        for message_id in tuple(self._texts):
+            self._drop(message_id)
+        self._history.clear()
+        self._news = last
+        self._woken.set()
 
     async def _catch_up(self) -> bool:
         """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
@@ -190,7 +212,7 @@ class Tab:
             await self._read()
         except DATABASE_AWAY as error:
             logger.warning("thread %s could not be read (%s); trying again", self.thread_id, type(error).__name__)
-        return not self._is_behind
+        return not self._is_behind or self._is_cut_off
 
     async def _read(self) -> None:
         tabs = self._tabs
@@ -201,9 +223,12 @@ class Tab:
                     messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
                 else:
                     messages = await views.newest_messages(session, self.thread_id)
+                roles = await views.roles(session, self.thread_id, self.who.user_id)
                 directory = await views.listed(session, self.who.user_id)
                 authors = sorted({message.author_id for message in messages} | {self.who.user_id})
                 people = await views.people(session, authors)
+            if self._is_cut_off:
+                return
             if thread.version >= self._seen_version:
                 break  # else a change was told while this was read, and is not in it
         tabs.feed.seen(self.thread_id, thread.version)
@@ -211,7 +236,9 @@ class Tab:
         self._seen_version, self._is_behind = thread.version, False
         self._news.people |= people
         self._news.thread = thread
-        self._news.directory = [(entry.id, entry.title) for entry in directory]
+        self._news.may = self._may_now(thread, roles)
+        tabs.directory.seen(self.who.user_id, directory)
+        self._directory_changed([(entry.id, entry.title) for entry in directory])
         for message in messages:
             self._take(message)
         self._history.reverse()  # the newest first: it is what the reader looks at
@@ -224,6 +251,7 @@ class Tab:
             self._shown[name] = offset
         self._history.clear()
         self._news = TabUpdate(is_unsaved=self._news.is_unsaved)
+        self._directory = None
         self._is_behind = True
 
     @contextmanager
@@ -276,13 +304,17 @@ class Tab:
         self._tabs.forget(text.stream_id)
 
     def _thread_changed(self, change: ThreadChange | None) -> None:
-        if change is None:
-            self._news.is_gone = True
+        if self._is_cut_off:
+            return
+        if change is None or (change.roles is not None and Verb.READ not in self._may_now(change.thread, change.roles)):
+            self._cut_off(TabUpdate(is_gone=True))
         elif self._is_behind:
             self._seen_version = max(self._seen_version, change.thread.version)
         elif change.thread.version > self._seen_version:
             self._news.people |= change.people
             self._news.thread = change.thread
+            if change.roles is not None:
+                self._news.may = self._may_now(change.thread, change.roles)
             for message in change.messages:
                 if message.version > self._seen_version:
                     self._take(message)
@@ -291,14 +323,24 @@ class Tab:
                 self._fall_behind()
         self._woken.set()
 
+    def _may_now(self, thread: ThreadView, roles: Mapping[int, MemberRole]) -> Set[Verb]:
+        return allowed(roles.get(self.who.user_id), thread.visibility)
+
+    def _signed_out(self) -> None:
+        if not self._is_cut_off:
+            self._cut_off(TabUpdate(is_signed_out=True))
+
     def tell_unsaved(self, *, is_unsaved: bool) -> None:
         """Say that what is shown is not stored, or is again."""
+        if self._is_cut_off:
+            return
         self._news.is_unsaved = is_unsaved
         self._woken.set()
 
     def _directory_changed(self, directory: Sequence[tuple[str, str]]) -> None:
-        self._news.directory = list(directory)
-        self._woken.set()
+        if directory != self._directory and not self._is_cut_off:
+            self._directory = self._news.directory = list(directory)
+            self._woken.set()
 
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
@@ -321,12 +363,22 @@ class Tab:
 class Tabs:
     """The open tabs of this process, by their tokens, and who drives what."""
 
-    def __init__(self, database: Database, hub: Hub, tailer: Tailer, feed: ThreadFeed, directory: Directory) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        tailer: Tailer,
+        *,
+        feed: ThreadFeed,
+        directory: Directory,
+        endings: Endings,
+    ) -> None:
         self.database = database
         self.hub = hub
         self.tailer = tailer
         self.feed = feed
         self.directory = directory
+        self.endings = endings
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
         self.is_unsaved = False

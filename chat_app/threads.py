@@ -1,4 +1,4 @@
-"""Threads: posting, asking, stopping, retrying, continuing and deleting.
+"""Threads: posting, asking, stopping, retrying, continuing, renaming, clearing and deleting.
 
 Each function takes the caller's session. A change raises the thread's version and stamps it on the message, so that
 "what has changed since" is one indexed query; raising it first also puts writers of one thread in line, so that
@@ -7,14 +7,14 @@ positions follow commits.
 
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVarTuple, cast
+from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.access import ThreadUnknown, may_delete_message, may_delete_thread, may_post
-from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Role, Thread
+from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_message, refusal
+from chat_app.models import Attempt, AttemptKind, Invite, Member, MemberRole, Message, ReplyMode, Role, Thread
 from chat_app.streaming import LIVE_STATUSES, Stream, StreamId, StreamStatus, store
 from chat_app.streaming.tables import utc_now
 from chat_app.streaming.text import clean
@@ -27,12 +27,18 @@ MAX_TEXT = 16_000
 """Characters of a message."""
 TITLE_LENGTH = 60
 """Characters of a title made from a first message."""
+MAX_TITLE = 120
+"""Characters of a title that a person gives."""
 STREAMS_PER_DELETE = 50
 """Streams whose chunks are deleted together."""
 
 
 class MessageRefused(Exception):
     """The message cannot be posted; the text says why, for the person who wrote it."""
+
+
+class TitleRefused(Exception):
+    """A thread cannot have this title; the text says why, for the person who gave it."""
 
 
 class NotNow(Exception):
@@ -86,11 +92,17 @@ async def post(
     drive the reply.
 
     Raises:
-        ThreadUnknown: there is no such thread for this person to write in.
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not write, or not ask the AI, in it.
         MessageRefused: the text cannot be posted.
     """
     text = check_text(text)
-    thread = await _next_version(session, thread_id, author_id)
+    asks = mentions_ai(text)
+    may_ask = may(Verb.ASK, author_id)
+    is_theirs = and_(
+        may(Verb.POST, author_id), may_ask if asks else or_(may_ask, col(Thread.reply_mode) != ReplyMode.ALWAYS)
+    )
+    thread = await next_version(session, thread_id, author_id, is_theirs)
     posted = select(col(Message.id)).where(
         col(Message.thread_id) == thread_id, col(Message.author_id) == author_id, col(Message.nonce) == nonce
     )
@@ -111,7 +123,7 @@ async def post(
     session.add(message)
     await session.flush()
     assert message.id is not None
-    if thread.reply_mode is not ReplyMode.ALWAYS and not mentions_ai(text):
+    if thread.reply_mode is not ReplyMode.ALWAYS and not asks:
         return Posted(message.id, None)
     return Posted(message.id, await _answer(session, thread, message.id, author_id, tab=tab, model=model))
 
@@ -121,9 +133,10 @@ async def retry(session: AsyncSession, message_id: int, user_id: int, *, tab: st
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
+        NotPermitted: they may not retry it.
         NotNow: it is being answered.
     """
-    thread, reply, attempt, _ = await _ended_reply(session, message_id, user_id)
+    thread, reply, attempt, _ = await _ended_reply(session, message_id, user_id, Verb.RETRY)
     reply.text = ""
     return await _attempt(
         session,
@@ -148,9 +161,10 @@ async def continue_reply(session: AsyncSession, message_id: int, user_id: int, *
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
+        NotPermitted: they may not continue it.
         NotNow: it is being answered, or is complete.
     """
-    thread, reply, attempt, stream = await _ended_reply(session, message_id, user_id)
+    thread, reply, attempt, stream = await _ended_reply(session, message_id, user_id, Verb.CONTINUE)
     if stream.status is StreamStatus.DONE and not stream.reason:
         msg = "This reply is complete."
         raise NotNow(msg)
@@ -178,46 +192,81 @@ async def stoppable(session: AsyncSession, message_id: int, user_id: int) -> Str
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
+        NotPermitted: they may not stop it.
     """
-    query = _with_attempt(select(col(Attempt.stream_id))).where(col(Message.id) == message_id, may_post(user_id))
-    stream_id = (await session.execute(query)).scalar_one_or_none()
+    query = _with_attempt(select(col(Attempt.stream_id))).where(
+        col(Message.id) == message_id, col(Message.deleted).is_(None), col(Attempt.stream_id).is_not(None)
+    )
+    stream_id = (await session.execute(query.where(may(Verb.STOP, user_id)))).scalar_one_or_none()
     if stream_id is None:
-        raise ThreadUnknown(message_id)
+        raise await _message_refusal(session, message_id, user_id)
     return StreamId(stream_id)
+
+
+async def rename(session: AsyncSession, thread_id: str, user_id: int, title: str) -> None:
+    """Give a thread another title.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not rename it.
+        TitleRefused: it is blank or too long.
+    """
+    title = " ".join(clean(title).split())
+    if not 1 <= len(title) <= MAX_TITLE:
+        msg = f"A title has 1 to {MAX_TITLE} characters."
+        raise TitleRefused(msg)
+    thread = await next_version(session, thread_id, user_id, may(Verb.RENAME, user_id))
+    thread.title = title
 
 
 async def delete_message(session: AsyncSession, message_id: int, user_id: int) -> list[StreamId]:
     """Take a message away for everybody; return the streams whose rows are to follow it.
 
     Raises:
-        ThreadUnknown: there is no such message for this person to delete.
+        ThreadUnknown: there is no such message for this person.
+        NotPermitted: it is not theirs to delete.
     """
     query = _with_attempt(select(Message)).where(
         col(Message.id) == message_id, col(Message.deleted).is_(None), may_delete_message(user_id)
     )
     message = (await session.execute(query)).scalar_one_or_none()
     if message is None:
-        raise ThreadUnknown(message_id)
-    message.version = await _raise_version(session, message.thread_id)
+        raise await _message_refusal(session, message_id, user_id)
+    message.version = await raise_version(session, message.thread_id)
     message.text, message.deleted = "", utc_now()
     gone = delete(Attempt).where(col(Attempt.message_id) == message_id).returning(col(Attempt.stream_id))
     return [StreamId(stream_id) for stream_id in (await session.execute(gone)).scalars()]
+
+
+async def clear(session: AsyncSession, thread_id: str, user_id: int) -> list[StreamId]:
+    """Take all messages of a thread away for everybody; return the streams whose rows are to follow them.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not clear it.
+    """
+    thread = await next_version(session, thread_id, user_id, may(Verb.CLEAR, user_id))
+    all_of_it = select(col(Message.id)).where(col(Message.thread_id) == thread_id)
+    gone = delete(Attempt).where(col(Attempt.message_id).in_(all_of_it)).returning(col(Attempt.stream_id))
+    streams = (await session.execute(gone.execution_options(synchronize_session=False))).scalars().all()
+    emptied = (
+        update(Message)
+        .where(col(Message.thread_id) == thread_id, col(Message.deleted).is_(None))
+        .values(text="", deleted=utc_now(), version=thread.version)
+    )
+    await session.execute(emptied.execution_options(synchronize_session=False))
+    return [StreamId(stream_id) for stream_id in streams]
 
 
 async def delete_thread(session: AsyncSession, thread_id: str, user_id: int) -> list[StreamId]:
     """Take a thread away for everybody; return its live streams. `clear_deleted` removes the rows.
 
     Raises:
-        ThreadUnknown: there is no such thread for this person to delete.
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not delete it.
     """
-    gone = (
-        update(Thread)
-        .where(col(Thread.id) == thread_id, may_delete_thread(user_id))
-        .values(deleted=utc_now(), version=Thread.version + 1)
-        .execution_options(synchronize_session=False)
-    )
-    if cast("CursorResult[Any]", await session.execute(gone)).rowcount == 0:
-        raise ThreadUnknown(thread_id)
+    thread = await next_version(session, thread_id, user_id, may(Verb.DELETE, user_id))
+    thread.deleted = utc_now()
     live = (
         select(col(Stream.id))
         .join(Attempt, col(Attempt.stream_id) == col(Stream.id))
@@ -241,6 +290,7 @@ async def clear_deleted(session: AsyncSession) -> bool:
             delete(Attempt).where(col(Attempt.message_id).in_(messages)),
             delete(Message).where(col(Message.thread_id) == thread_id),
             delete(Member).where(col(Member.thread_id) == thread_id),
+            delete(Invite).where(col(Invite.thread_id) == thread_id),
             delete(Thread).where(col(Thread.id) == thread_id),
         ):
             await session.execute(rows.execution_options(synchronize_session=False))
@@ -261,7 +311,7 @@ async def change_reply(session: AsyncSession, stream_id: StreamId) -> None:
     """Tell a thread's pages that something other than its text is new of the reply that this stream writes."""
     message = await _reply_of(session, stream_id)
     if message is not None:
-        message.version = await _raise_version(session, message.thread_id)
+        message.version = await raise_version(session, message.thread_id)
 
 
 async def store_reply(session: AsyncSession, stream_id: StreamId) -> None:
@@ -270,7 +320,7 @@ async def store_reply(session: AsyncSession, stream_id: StreamId) -> None:
     if message is None:
         return  # deleted meanwhile
     attempt = await session.get_one(Attempt, (message.id, message.attempt))
-    message.version = await _raise_version(session, message.thread_id)
+    message.version = await raise_version(session, message.thread_id)
     message.text = message.text[: attempt.base] + await store.read_text(session, stream_id)
     await session.flush()
 
@@ -280,15 +330,17 @@ async def _reply_of(session: AsyncSession, stream_id: StreamId) -> Message | Non
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def _ended_reply(session: AsyncSession, message_id: int, user_id: int) -> tuple[Thread, Message, Attempt, Stream]:
+async def _ended_reply(
+    session: AsyncSession, message_id: int, user_id: int, verb: Verb
+) -> tuple[Thread, Message, Attempt, Stream]:
     where = _with_attempt(select(col(Message.thread_id))).where(
         col(Message.id) == message_id, col(Message.deleted).is_(None), col(Attempt.stream_id).is_not(None)
     )
-    thread_id = (await session.execute(where.where(may_post(user_id)))).scalar_one_or_none()
+    thread_id = (await session.execute(where.where(may(verb, user_id)))).scalar_one_or_none()
     if thread_id is None:
-        raise ThreadUnknown(message_id)
+        raise await _message_refusal(session, message_id, user_id)
     # From here on nobody else changes the thread until this transaction ends: of two retries at once one begins.
-    thread = await _next_version(session, thread_id, user_id)
+    thread = await next_version(session, thread_id, user_id, may(verb, user_id))
     reply = await session.get_one(Message, message_id, populate_existing=True)
     attempt = await session.get_one(Attempt, (message_id, reply.attempt))
     stream = await session.get_one(Stream, attempt.stream_id)
@@ -296,6 +348,12 @@ async def _ended_reply(session: AsyncSession, message_id: int, user_id: int) -> 
         msg = "This is being answered already."
         raise NotNow(msg)
     return thread, reply, attempt, stream
+
+
+async def _message_refusal(session: AsyncSession, message_id: int, user_id: int) -> ThreadUnknown | NotPermitted:
+    query = select(col(Message.thread_id)).where(col(Message.id) == message_id, col(Message.deleted).is_(None))
+    thread_id = (await session.execute(query)).scalar_one_or_none()
+    return await refusal(session, thread_id or "", user_id)
 
 
 async def _answer(
@@ -320,18 +378,26 @@ async def _attempt(session: AsyncSession, thread: Thread, reply: Message, attemp
     return stream_id
 
 
-async def _next_version(session: AsyncSession, thread_id: str, user_id: int) -> Thread:
-    if await _raise_version(session, thread_id, may_post(user_id)) == 0:
-        raise ThreadUnknown(thread_id)
+async def next_version(
+    session: AsyncSession, thread_id: str, user_id: int, is_permitted: ColumnElement[bool]
+) -> Thread:
+    """The thread, about to be changed by this person: nobody else can until the transaction ends.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: it is not permitted to them.
+    """
+    if await raise_version(session, thread_id, is_permitted) == 0:
+        raise await refusal(session, thread_id, user_id)
     return await session.get_one(Thread, thread_id, populate_existing=True)
 
 
-async def _raise_version(session: AsyncSession, thread_id: str, *conditions: ColumnElement[bool]) -> int:
+async def raise_version(session: AsyncSession, thread_id: str, *conditions: ColumnElement[bool]) -> int:
     """The thread's new version; 0 if there is no thread of which the conditions hold."""
     raised = (
         update(Thread)
         .where(col(Thread.id) == thread_id, *conditions)
-        .values(version=Thread.version + 1)
+        .values(version=Thread.version + 1, changed=utc_now())
         .execution_options(synchronize_session=False)
         .returning(col(Thread.version))
     )

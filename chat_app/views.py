@@ -11,8 +11,8 @@ from sqlalchemy import Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.access import ThreadUnknown, may_list, may_read
-from chat_app.models import Attempt, Message, ReplyMode, Thread, User
+from chat_app.access import ThreadUnknown, Verb, may
+from chat_app.models import Attempt, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
 from chat_app.streaming import Stream, StreamId, StreamStatus, store
 
 LISTED = 50
@@ -64,13 +64,17 @@ class ThreadView:
     id: str
     title: str
     reply_mode: ReplyMode
+    visibility: Visibility
     version: int
-    owner_id: int
+    access_version: int
+    active: datetime
 
 
 async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
     """The threads in someone's sidebar, the most recently active first."""
-    query = select(Thread).where(may_list(user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
+    query = (
+        select(Thread).where(may(Verb.LIST, user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
+    )
     return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
 
 
@@ -80,11 +84,47 @@ async def find(session: AsyncSession, thread_id: str, user_id: int) -> ThreadVie
     Raises:
         ThreadUnknown: there is no such thread for this person.
     """
-    query = select(Thread).where(col(Thread.id) == thread_id, may_read(user_id))
+    query = select(Thread).where(col(Thread.id) == thread_id, may(Verb.READ, user_id))
     thread = (await session.execute(query)).scalar_one_or_none()
     if thread is None:
         raise ThreadUnknown(thread_id)
     return _thread_view(thread)
+
+
+async def listed_for_all(session: AsyncSession) -> list[ThreadView]:
+    """The open threads that everybody's sidebar lists, the most recently active first."""
+    query = (
+        select(Thread)
+        .where(col(Thread.visibility) == Visibility.OPEN, col(Thread.deleted).is_(None))
+        .order_by(col(Thread.active).desc(), col(Thread.id))
+        .limit(LISTED)
+    )
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
+async def changed_since(session: AsyncSession, since: datetime, limit: int) -> list[tuple[ThreadView, set[int]]]:
+    """The threads that changed since then, the latest first, each with those whose sidebar alone lists it.
+
+    Nobody's does where a thread is open to all or deleted.
+    """
+    latest = select(Thread).where(col(Thread.changed) >= since).order_by(col(Thread.changed).desc()).limit(limit)
+    changed = (await session.execute(latest)).scalars().all()
+    members: dict[str, set[int]] = {
+        thread.id: set() for thread in changed if thread.visibility is not Visibility.OPEN and thread.deleted is None
+    }
+    if members:
+        query = select(col(Member.thread_id), col(Member.user_id)).where(col(Member.thread_id).in_(members))
+        for thread_id, user_id in await session.execute(query):
+            members[thread_id].add(user_id)
+    return [(_thread_view(thread), members.get(thread.id, set())) for thread in changed]
+
+
+async def roles(session: AsyncSession, thread_id: str, user_id: int | None = None) -> dict[int, MemberRole]:
+    """The roles of a thread's members, or of this one alone."""
+    query = select(col(Member.user_id), col(Member.role)).where(col(Member.thread_id) == thread_id)
+    if user_id is not None:
+        query = query.where(col(Member.user_id) == user_id)
+    return dict((await session.execute(query)).all())
 
 
 async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
@@ -111,7 +151,7 @@ async def message_view(session: AsyncSession, message_id: int, user_id: int) -> 
     Raises:
         ThreadUnknown: there is no such message for this person.
     """
-    query = _messages().where(col(Message.id) == message_id, col(Message.deleted).is_(None), may_read(user_id))
+    query = _messages().where(col(Message.id) == message_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
     query = query.join(Thread, col(Thread.id) == col(Message.thread_id))
     row = (await session.execute(query)).first()
     if row is None:
@@ -175,4 +215,12 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
 
 
 def _thread_view(thread: Thread) -> ThreadView:
-    return ThreadView(thread.id, thread.title, thread.reply_mode, thread.version, thread.owner_id)
+    return ThreadView(
+        id=thread.id,
+        title=thread.title,
+        reply_mode=thread.reply_mode,
+        visibility=thread.visibility,
+        version=thread.version,
+        access_version=thread.access_version,
+        active=thread.active,
+    )

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from chat_app import threads
-from chat_app.access import ThreadUnknown
+from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.context import GO_ON
 from chat_app.db import Database
 from chat_app.models import Attempt, Member, Message, Thread
@@ -122,7 +122,7 @@ async def test_a_message_deleted_in_mid_stream_vanishes_everywhere_and_leaves_no
         source = world.model.source(0)
         source.say("A sentence. And more")
         await other.until(name, "A sentence. ")
-        with pytest.raises(ThreadUnknown):
+        with pytest.raises(NotPermitted):
             await world.services.delete_message(noor, id_of(name))
 
         await world.services.delete_message(ada, id_of(name))
@@ -142,7 +142,7 @@ async def test_a_thread_deleted_in_mid_stream_is_gone_for_all_and_leaves_no_rows
         source = world.model.source(0)
         source.say("A sentence. And more")
         await other.until(name, "A sentence. ")
-        with pytest.raises(ThreadUnknown):
+        with pytest.raises(NotPermitted):
             await world.services.delete_thread(noor, thread_id)
 
         await world.services.delete_thread(ada, thread_id)

@@ -10,6 +10,8 @@ from starlette.routing import Route
 from chat_app.api.cookie import SCRIPT, CookieMiddleware, routes
 from chat_app.identity import COOKIE, new_secret, secret_in
 
+ENDED = new_secret()
+
 
 async def page(request: Request) -> Response:
     return Response(status_code=304) if "if-none-match" in request.headers else HTMLResponse("<p>hello")
@@ -19,9 +21,13 @@ async def asset(_: Request) -> Response:
     return JSONResponse({})
 
 
+async def is_ended(cookie_header: str) -> bool:
+    return ENDED in cookie_header
+
+
 def client(*origins: str) -> httpx.AsyncClient:
     app = Starlette(routes=[Route("/", page), Route("/asset", asset), *routes])
-    transport = httpx.ASGITransport(CookieMiddleware(app, origins=origins))
+    transport = httpx.ASGITransport(CookieMiddleware(app, origins=origins, has_ended=is_ended))
     return httpx.AsyncClient(transport=transport, base_url="http://chat.example")
 
 
@@ -63,3 +69,12 @@ async def test_a_browser_that_lost_its_cookie_but_kept_the_page_gets_another() -
 async def test_under_https_it_is_sent_over_https_only(origin: str, is_secure: bool) -> None:
     async with client(origin) as browser:
         assert ("Secure" in (await browser.get("/")).headers["set-cookie"]) is is_secure
+
+
+async def test_a_browser_that_was_signed_out_gets_another_cookie_with_its_page() -> None:
+    async with client() as browser:
+        ended = {"cookie": f"{COOKIE}={ENDED}", "accept": "text/html,*/*"}
+        answer = await browser.get("/", headers=ended)
+        renewed = secret_in(answer.headers["set-cookie"].partition(";")[0])
+        assert renewed not in (None, ENDED)
+        assert "set-cookie" not in (await browser.get("/asset", headers=ended)).headers

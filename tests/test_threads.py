@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import col, select
 
 from chat_app import threads, views
-from chat_app.access import ThreadUnknown
+from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.db import Database
 from chat_app.identity import Identity
 from chat_app.models import Attempt, Member, MemberRole, Message, Thread, Visibility
@@ -164,11 +164,11 @@ async def test_a_private_thread_is_unknown_to_strangers_and_closed_to_viewers(da
         session.add(Member(thread_id=thread_id, user_id=viewer.user_id, role=MemberRole.VIEWER))
     posted = await post(database, thread_id, owner, "@gpt mine")
 
-    for who in (viewer, stranger):
-        with pytest.raises(ThreadUnknown):
+    for who, refused in ((viewer, NotPermitted), (stranger, ThreadUnknown)):
+        with pytest.raises(refused):
             await post(database, thread_id, who, "Let me in")
         async with database.write() as session:
-            with pytest.raises(ThreadUnknown):
+            with pytest.raises(refused):
                 await threads.stoppable(session, posted.message_id + 1, who.user_id)
     async with database.read() as session:
         assert (await views.find(session, thread_id, viewer.user_id)).id == thread_id

@@ -1,6 +1,6 @@
 """The identity cookie: set by the page's own answer; in development, where Vite serves the page, by a small script."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -18,19 +18,23 @@ SCRIPT = "/api/session.js"
 class CookieMiddleware:
     """Gives a browser without a valid cookie a new one, on pages and on the script; writes nothing to the database."""
 
-    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str], has_ended: Callable[[str], Awaitable[bool]]) -> None:
         """Args:
         app: what answers.
         origins: where the pages are served; with https the cookie is sent over https only.
+        has_ended: whether the session behind a Cookie header was ended; asked for pages and the script alone.
         """
         self._app = app
         self._origins = frozenset(origins)
+        self._has_ended = has_ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        is_known = secret_in(headers.get("cookie", "")) is not None
+        is_page = scope["path"] == SCRIPT or "text/html" in headers.get("accept", "")
+        cookies = headers.get("cookie", "")
+        is_known = secret_in(cookies) is not None and not (is_page and await self._has_ended(cookies))
         is_secure = f"https://{headers.get('host', '')}" in self._origins or scope.get("scheme") == "https"
         if not is_known:
             # An answer "not modified" would not carry the cookie.

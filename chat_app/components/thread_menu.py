@@ -5,9 +5,10 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.access import Verb
 from chat_app.components import words
 from chat_app.components.icons import icon
-from chat_app.state import Transcript
+from chat_app.state import may
 
 _POPOVER = "delete-thread"
 _BUTTON = "cursor-pointer rounded-lg px-3 py-1.5 text-sm font-medium"
@@ -16,7 +17,7 @@ _BUTTON = "cursor-pointer rounded-lg px-3 py-1.5 text-sm font-medium"
 def delete_thread_button(on_delete: Callable[..., Any]) -> rx.Component:
     """Asks once more, then deletes the thread."""
     return rx.cond(
-        Transcript.is_owner,
+        may(Verb.DELETE),
         rx.el.div(
             rx.el.button(
                 icon("bin", "size-5"),

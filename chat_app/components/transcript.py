@@ -4,13 +4,14 @@ from typing import cast
 
 import reflex as rx
 
+from chat_app.access import Verb
 from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
 from chat_app.components.client import local_time, message_text, scroll_follow
 from chat_app.components.composer import COMPOSER_ID
 from chat_app.components.icons import icon
-from chat_app.state import Person, Row, Transcript, Viewer
+from chat_app.state import Person, Row, Transcript, Viewer, may
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
 
@@ -107,7 +108,7 @@ def _from_person(row: _RowView, actions: Actions) -> rx.Component:
         _header(
             rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}),
             row,
-            rx.cond(Transcript.is_owner, action.delete(actions, row.message)),
+            rx.cond(may(Verb.CLEAR), action.delete(actions, row.message)),
         ),
         _text(row, by_ai=False),
     )
@@ -143,7 +144,7 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.div(
         rx.cond(row.is_live, action.stop(actions, row.message), ended),
         rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
-        rx.cond(Transcript.is_owner, action.delete(actions, row.message)),
+        rx.cond(may(Verb.CLEAR), action.delete(actions, row.message)),
         class_name="message-actions mt-2 flex flex-wrap items-center gap-2",
     )
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import layout
-from chat_app.access import ThreadUnknown
+from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.components.actions import Actions
 from chat_app.components.composer import COMPOSER_ID, composer
 from chat_app.components.errors import not_found
@@ -15,11 +15,13 @@ from chat_app.components.notices import demo_notice, notice, unsaved
 from chat_app.components.sidebar import sidebar
 from chat_app.components.thread_menu import delete_thread_button
 from chat_app.components.transcript import transcript
-from chat_app.identity import NotRecognised
+from chat_app.identity import NotRecognised, SignedOut
 from chat_app.services import services
 from chat_app.state import (
     GONE,
     NO_COOKIE,
+    NOT_YOURS,
+    SIGNED_OUT,
     Live,
     MessageId,
     Transcript,
@@ -61,6 +63,10 @@ class Composer(rx.State):
             await tell(self, str(refusal))
         except ThreadUnknown:
             await tell(self, GONE)
+        except NotPermitted:
+            await tell(self, NOT_YOURS)
+        except SignedOut:
+            await tell(self, SIGNED_OUT)
         except NotRecognised:
             await tell(self, NO_COOKIE)
         except (SQLAlchemyError, OSError):

@@ -30,8 +30,8 @@ ELSEWHERE = 0.25
 HERE = 0.5
 """Seconds between ticks while a stream is written here: its commits wake us, but a request to stop may come from
 elsewhere, and is to reach the model within a second."""
-IDLE = 2.0
-"""Seconds between ticks while something is watched and nothing is live."""
+IDLE = 1.5
+"""Seconds between ticks while something is watched and nothing is live: who lost access is to know within two."""
 DEEPEST = 200
 """Conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
 GATHER = 0.02
