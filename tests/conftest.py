@@ -49,6 +49,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what starts servers in one process: they share these, and two builds from one checkout would collide."""
+    for item in items:
+        if item.get_closest_marker("server") is not None:
+            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
 @pytest.fixture
 async def core(database: Database) -> AsyncIterator[Core]:
     """The streaming core at work on that database."""
