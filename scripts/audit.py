@@ -161,7 +161,7 @@ def _ask_npm() -> Audit:
         )
     except subprocess.TimeoutExpired:
         return of_npm("")
-    return of_npm(answer.stdout)
+    return of_npm(str(answer.stdout))
 
 
 def main() -> int:

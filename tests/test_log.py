@@ -2,13 +2,17 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from chat_app import log
+from chat_app.db import Database
 from chat_app.identity import COOKIE, SECRET_LENGTH, new_secret
+from tests.support.server import free_port
 from tests.support.world import settings
 
 KEY = "sk-CANARY0123456789"
@@ -67,6 +71,21 @@ def test_a_handler_that_comes_later_sees_no_secret_either(written: StringIO) -> 
     assert "ValueError" in late.getvalue()
     assert KEY not in late.getvalue()
     assert written.getvalue() == ""
+
+
+async def test_what_postgresql_says_of_a_failed_connection_has_no_password() -> None:
+    database = Database(f"postgresql://me:{QUOTED}@127.0.0.1:{free_port()}/chat")
+    said = f"{database.url} {database.url!r} {database.engine!r}"
+    for fails in (database.migrate, database.has_changed, database.engine.connect().start):
+        try:
+            await fails()
+        except OperationalError as error:
+            said += "".join(traceback.format_exception(error)) + repr(vars(error))
+    await database.close()
+
+    assert said.count("OperationalError") >= 2
+    assert PASSWORD not in said
+    assert QUOTED not in said
 
 
 SECRET = new_secret()
