@@ -57,6 +57,13 @@ def test_what_the_operator_has_told_is_hidden_in_message_arguments_and_traceback
     assert "test_log.py" in written.getvalue()
 
 
+def test_the_source_lines_of_a_stack_are_clean_too(written: StringIO) -> None:
+    logging.getLogger().warning("the stack is", *[], stack_info=bool("sk-LITERAL0123456789"))
+
+    assert "test_log.py" in written.getvalue()
+    assert "LITERAL" not in written.getvalue()
+
+
 def test_a_handler_that_comes_later_sees_no_secret_either(written: StringIO) -> None:
     late = StringIO()
     logger = logging.getLogger("reflex.test")
