@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev test chaos security check lock clean
+.PHONY: help run dev doctor test chaos security check audit lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,9 @@ run: $(RUNTIME) ## start the chat and print its address (PORT and HOST, see .env
 dev: $(RUNTIME) ## start it with hot reload
 	@$(BIN)/reflex run
 
+doctor: $(RUNTIME) ## say what is wrong with this deployment, if anything
+	@$(BIN)/python -m chat_app.doctor
+
 test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.postgres
@@ -32,12 +35,16 @@ security: $(DEVELOPMENT) ## attack a really started server: all vectors, long fu
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m pytest -m security $(ARGS)
 
-check: $(DEVELOPMENT) ## lint, format, import contracts, types, tests
+check: $(DEVELOPMENT) ## lint, format, import contracts, types, known vulnerabilities, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
+
+audit: $(DEVELOPMENT) ## look up what is pinned for known vulnerabilities (STRICT=1: fail where that cannot be done)
+	@$(BIN)/python scripts/audit.py $(if $(STRICT),--strict)
 
 lock: $(DEVELOPMENT) ## pin and hash what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	@$(PIP) install --quiet uv==0.13.8

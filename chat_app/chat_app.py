@@ -10,7 +10,7 @@ from reflex.utils.exec import is_prod_mode
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from chat_app import layout
+from chat_app import doctor, layout, log
 from chat_app.api import cookie
 from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
@@ -64,8 +64,8 @@ def report_page(exception: Exception) -> None:
 @asynccontextmanager
 async def lifespan() -> AsyncGenerator[None]:
     """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
-    if not settings.is_loopback and not settings.names_origins:
-        logger.warning("other machines can connect only from an address that ALLOWED_ORIGINS names; it names none")
+    log.set_up(settings)
+    await doctor.admit(settings, is_production=is_prod_mode())
     async with serving(settings):
         yield
 

@@ -37,7 +37,7 @@ class Database(EngineTransactions):
         self.url = make_url(url)
         is_sqlite = self.url.get_backend_name() == "sqlite"
         if is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(Path(self.url.database))
         super().__init__(self._new_engine(is_sqlite=is_sqlite), self._new_engine(is_sqlite=is_sqlite))
         self._observer: AsyncConnection | None = None
         self._data_version = -1
@@ -136,6 +136,13 @@ class Database(EngineTransactions):
         if self._presence is not None:
             self._presence.close()
         await super().close()
+
+
+def _make_private(file: Path) -> None:
+    """Make a file, and its folder, for this account alone; SQLite gives its other files the same mode."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(mode=0o600)
 
 
 def _with_driver(url: URL, *, is_async: bool) -> URL:

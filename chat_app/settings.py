@@ -33,6 +33,28 @@ SYSTEM_PROMPT = (
 )
 
 
+class LogLevel(StrEnum):
+    """What the app's own log begins at."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Check(StrEnum):
+    """What `chat_app.doctor` looks at, by name."""
+
+    MODE = "mode"
+    WORKERS = "workers"
+    ORIGINS = "origins"
+    COOKIE = "cookie"
+    MODEL = "model"
+    FILES = "files"
+    SQLITE = "sqlite"
+    DATABASE = "database"
+
+
 class SettingsError(Exception):
     """A setting is wrong. The message is one line: each wrong variable and what it may be, never its value."""
 
@@ -74,9 +96,15 @@ class Settings(BaseSettings):
     # Reflex hands the ports it was started with to its workers in these two (`reflex run --frontend-port 4000`).
     reflex_frontend_port: int | None = Field(default=None, ge=1, le=65535, description="Set by Reflex; overrides PORT.")
     reflex_backend_port: int | None = Field(default=None, ge=1, le=65535, description="Set by Reflex.")
+    granian_workers: int = Field(default=1, ge=1, le=1000, description="Set by rxconfig.py; more do not work.")
     allow_any_origin: bool = Field(default=False, description="Whether ALLOWED_ORIGINS may be *.")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default_factory=_own_origins, description="Origins whose pages may connect: exact, no path."
+    )
+
+    chat_log_level: LogLevel = Field(default=LogLevel.INFO, description="What the app's own log begins at.")
+    chat_accepted_dangers: Annotated[tuple[Check, ...], NoDecode] = Field(
+        default=(), description="Checks whose dangers the operator knows of; the server starts in spite of them."
     )
 
     chat_system_prompt: str = Field(default=SYSTEM_PROMPT, description="What the model is told before anything else.")
@@ -195,6 +223,16 @@ class Settings(BaseSettings):
                 " (* only together with ALLOW_ANY_ORIGIN=true)"
             )
         return tuple(dict.fromkeys(origins))
+
+    @field_validator("chat_accepted_dangers", mode="before")
+    @classmethod
+    def _are_checks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not set(names) <= set(Check):
+            raise ValueError("a comma-separated list of " + ", ".join(Check))
+        return tuple(dict.fromkeys(Check(name) for name in names))
 
     @field_validator("chat_context_tokens_by_model", mode="before")
     @classmethod

@@ -56,7 +56,7 @@ def test_the_example_file_shows_every_setting_with_its_default(bare_environment:
     bare_environment.write_text("\n".join(assignments))
 
     shown = {line.split("=")[0].lower() for line in assignments}
-    assert shown == {name for name in Settings.model_fields if not name.startswith("reflex_")}
+    assert shown == {name for name in Settings.model_fields if not name.startswith(("reflex_", "granian_"))}
     assert read_settings() == Settings(_env_file=None)  # pyright: ignore[reportCallIssue] - pydantic-settings adds it
 
 
@@ -103,6 +103,9 @@ def test_an_empty_variable_means_the_default(name: str, monkeypatch: pytest.Monk
         ("ALLOWED_ORIGINS", "null", "a comma-separated list of exact origins"),
         ("ALLOWED_ORIGINS", "https://ok.example.org,https://chat.example.org/page", "exact origins"),
         ("ALLOW_ANY_ORIGIN", "perhaps", "true or false"),
+        ("GRANIAN_WORKERS", "0", "a whole number from 1 to 1000"),
+        ("CHAT_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("CHAT_ACCEPTED_DANGERS", "files, everything", "a comma-separated list of mode, workers, origins"),
         ("CHAT_SEED", "perhaps", "true or false"),
         ("CHAT_GRANULARITY", "page", "one of delta, word, sentence, line, paragraph"),
         ("CHAT_CONTEXT_MESSAGES", "0", "a whole number from 1 to 1000"),

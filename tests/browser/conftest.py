@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.support import canary
 from tests.support.chromium import find_chromium
 from tests.support.scripted_model import ScriptedModelThread
 from tests.support.server import Mode, Server, running_server
@@ -50,9 +51,18 @@ class Site:
 def _site(directory: Path, mode: Mode) -> Generator[Site]:
     with (
         ScriptedModelThread() as model,
-        running_server(directory, mode, build="site", OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server,
+        running_server(
+            directory,
+            mode,
+            build="site",
+            OPENAI_BASE_URL=model.base_url,
+            OPENAI_API_KEY=canary.KEY,
+            CHAT_LOG_LEVEL="debug",
+            CHAT_SEED="false",
+        ) as server,
     ):
         yield Site(server, model)
+        assert canary.leaks(server, canary.MARK) == [], "the key got out in one of the tests"
 
 
 @pytest.fixture(scope="session")
