@@ -156,7 +156,7 @@ def model(settings: Settings) -> Finding:
             f"the key and all messages would go in clear to {urlsplit(address).hostname}: give OPENAI_BASE_URL an"
             " https:// address, unless every machine on the way is yours"
         )
-        return Finding(Check.MODEL, Verdict.DANGER, text)
+        return Finding(Check.MODEL, Verdict.WARNING if _is_nearby(address) else Verdict.DANGER, text)
     return Finding(Check.MODEL, Verdict.OK, f"{settings.openai_model} at {urlsplit(address).hostname}")
 
 
@@ -248,6 +248,15 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _is_nearby(address: str) -> bool:
+    """Whether an address is one of a local network: a container's name, or a private number."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal"))
 
 
 def _database_file(settings: Settings) -> Path | None:
