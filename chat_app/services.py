@@ -21,7 +21,7 @@ from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, ThreadFeed
 from chat_app.identity import Identity
-from chat_app.limits import Turns
+from chat_app.limits import Rates
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.models import Attempt, Message, Thread
 from chat_app.settings import Settings
@@ -44,6 +44,7 @@ from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
+from chat_app.turns import Turns
 from chat_app.views import MessageView
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Services:
             every=settings.chat_sweep_every,
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed, directory)
+        self._rates = Rates(settings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
@@ -119,10 +121,13 @@ class Services:
         """
         return await identity.recognise(self.database, cookie_header)
 
-    async def home(self, who: Identity, tab: str) -> str:
+    async def home(self, who: Identity, tab: str, *, address: str = "") -> str:
         """The thread that `/` leads to: the newest in this person's list, or a new one.
 
         On an empty database the seeded conversation begins, and this tab drives its replies.
+
+        Raises:
+            TooMuch: a new one has to wait.
         """
         if (newest := await self._newest(who)) is not None:
             return newest
@@ -130,31 +135,49 @@ class Services:
             thread_id, speakers = claimed
             self._keep(self._aside, self._play_seed(thread_id, speakers, tab), "seeded conversation")
             return thread_id
-        return await self._newest(who) or await self.new_thread(who)
+        return await self._newest(who) or await self.new_thread(who, address=address)
 
     async def _newest(self, who: Identity) -> str | None:
         async with self.database.read() as session:
             listed = await views.listed(session, who.user_id)
         return listed[0].id if listed else None
 
-    async def new_thread(self, who: Identity) -> str:
-        """Begin an open thread; return its id."""
+    async def new_thread(self, who: Identity, *, address: str = "") -> str:
+        """Begin an open thread; return its id. `address` counts against its network's share, "" against none.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._rates.thread(who.user_id, address)
         async with self.database.write() as session:
             thread_id = await threads.create(session, who.user_id)
         self._committed()
         return thread_id
 
-    async def post(self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str) -> Posted:
+    async def post(
+        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str = ""
+    ) -> Posted:
         """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
+
+        A message that is known by its nonce is not counted again, and never refused.
 
         Raises:
             ThreadUnknown: there is no such thread for this person to write in.
             MessageRefused: the text cannot be posted.
+            TooMuch: it has to wait.
         """
+        return await self._post(who, thread_id, text, nonce=nonce, tab=tab, address=address)
+
+    async def _post(
+        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str | None
+    ) -> Posted:
+        """Post; without an address it is the server's own doing, and not counted."""
         async with self.database.write() as session:
             posted = await threads.post(
                 session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name
             )
+            if posted.is_new and address is not None:
+                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
         self._committed()
         if posted.stream_id is not None:
             self._begin(posted.stream_id)
@@ -175,27 +198,31 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
-    async def retry(self, who: Identity, message_id: int, *, tab: str) -> None:
+    async def retry(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
         """Answer again in a new version; of several at once one begins.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
             NotNow: it is being answered.
+            TooMuch: it has to wait.
         """
         async with self.database.write() as session:
             stream_id = await threads.retry(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
-    async def continue_reply(self, who: Identity, message_id: int, *, tab: str) -> None:
+    async def continue_reply(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
         """Let the model go on from a reply's text; of several at once one begins.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
             NotNow: it is being answered, or complete.
+            TooMuch: it has to wait.
         """
         async with self.database.write() as session:
             stream_id = await threads.continue_reply(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
@@ -428,7 +455,7 @@ class Services:
         for number, line in enumerate(seed.LINES):
             await asyncio.sleep(line.pause)
             who = Identity(speakers[line.speaker], line.speaker, 0)
-            posted = await self.post(who, thread_id, line.text, nonce=f"seed-{number}", tab=tab)
+            posted = await self._post(who, thread_id, line.text, nonce=f"seed-{number}", tab=tab, address=None)
             while posted.stream_id is not None and (task := self._task_of(posted.stream_id)) is not None:
                 await asyncio.wait({task})
 
