@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app import context, identity, seed, threads, views
+from chat_app.budget import Budget, UsedUp
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, ThreadFeed
@@ -33,6 +34,7 @@ from chat_app.streaming import (
     Granularity,
     Hub,
     Patience,
+    SourceError,
     StreamId,
     Sweeper,
     Tailer,
@@ -106,6 +108,7 @@ class Services:
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed, directory)
         self._rates = Rates(settings)
+        self._budget = Budget(settings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
@@ -305,7 +308,8 @@ class Services:
             last_flush.cancel()
             await asyncio.gather(last_flush, return_exceptions=True)
 
-    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, _: Ending) -> None:
+    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
+        await self._budget.settle(session, stream_id, ending)
         await threads.store_reply(session, stream_id)
         rows_read, lag = self._tailer.chunks.reads(stream_id)
         await store.note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
@@ -341,6 +345,7 @@ class Services:
         while has_more:
             try:
                 async with self.database.write() as session:
+                    await self._budget.settle_deleted(session)
                     has_more = await threads.clear_deleted(session)
             except DATABASE_AWAY:
                 await asyncio.sleep(RETRY_AFTER)
@@ -443,9 +448,19 @@ class Services:
                 system_prompt=settings.chat_system_prompt,
                 so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
             )
+        if self._budget.is_limited:
+            await self._reserve(attempt, turns)
         async with contextlib.aclosing(self._model.reply(turns, model)) as items:
             async for item in items:
                 yield item
+
+    async def _reserve(self, attempt: Attempt, turns: Sequence[Turn]) -> None:
+        tokens_in = sum(map(context.estimated_tokens, turns))
+        try:
+            async with self.database.write() as session:
+                await self._budget.reserve(session, StreamId(attempt.stream_id), attempt.asked_by, tokens_in)
+        except UsedUp as error:
+            raise SourceError(str(error)) from None
 
     def _stop_here(self, stream_id: StreamId) -> None:
         if (writer := self._writers.get(stream_id)) is not None:

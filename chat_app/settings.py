@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     chat_messages_per_minute_total: int = Field(
         default=3000, ge=0, le=1_000_000, description="The same for all people of this server."
     )
+    chat_tokens_per_day: int = Field(
+        default=0, ge=0, le=10**12, description="Tokens that one person's replies may take in a day; 0 is no limit."
+    )
+    chat_tokens_per_day_total: int = Field(
+        default=0, ge=0, le=10**12, description="Tokens that all replies of this server may take in a day."
+    )
     chat_threads_per_day: int = Field(
         default=50, ge=0, le=1_000_000, description="Threads that one person may begin in a day; 0 is no limit."
     )
