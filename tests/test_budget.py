@@ -1,6 +1,5 @@
 """Tokens a day: never more than one call beyond the limit, whoever asks at once, and nothing stays reserved."""
 
-import asyncio
 import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -51,12 +50,23 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
     """Let these people ask, in these processes, and every call cost all that it may; so many calls are expected."""
     thread_id = await thread(worlds[0].database, people[0])
     async with worlds[0].tab("tab", people[0], thread_id) as tab:
-        await asyncio.gather(
-            *(
-                worlds[number % len(worlds)].ask(people[number % len(people)], thread_id, "tab", question(number))
+        async with worlds[0].database.write() as session:  # posted one by one, they would hardly meet
+            asked = [
+                await threads.post(
+                    session,
+                    thread_id,
+                    people[number % len(people)].user_id,
+                    question(number),
+                    nonce=f"nonce {number}",
+                    tab="tab",
+                    model="",
+                )
                 for number in range(ASKS)
-            )
-        )
+            ]
+        for number, posted in enumerate(asked):
+            assert posted.stream_id is not None
+            worlds[number % len(worlds)].services._begin(posted.stream_id)
+        worlds[0].services._committed()
         await tab.until_screen(lambda screen: list(screen.statuses.values()).count("error") == ASKS - calls)
         for world in worlds:
             for number in range(calls):
