@@ -1,67 +1,123 @@
-"""Fair use: turns at the model, so that neither one person nor all together ask more of it than the server allows."""
+"""Fair use: how many messages a minute and threads a day a person, a network and all together may begin.
+
+A person is a cookie, and a new cookie is free: therefore the network counts as well. What was counted is in this
+process's memory: a restart forgets it, and several server processes each allow as much.
+"""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import ipaddress
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from chat_app.durations import in_words
+from chat_app.settings import Settings
+
+IPV6_NETWORK = 64
+"""Bits of an IPv6 address that name a network; the rest is the guest's own to choose."""
 
 
-@dataclass(eq=False)
-class _Waiting:
-    person: int
-    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+class TooMuch(Exception):
+    """More was asked than is fair; the text says so, and for how long, to the person who asked."""
+
+    def __init__(self, words: str, wait: float) -> None:
+        """Args:
+        words: what is too much, with a `{wait}`.
+        wait: seconds until it may be asked again.
+        """
+        super().__init__(words.format(wait=in_words(wait)))
+        self.wait = wait
 
 
-class Turns:
-    """At most so many at once, and so many of one person; who has to wait goes in order of arrival.
+@dataclass(frozen=True)
+class _Rule:
+    allowed: RateLimitItem
+    words: str
 
-    Somebody who waits for their own turns to end lets others pass.
-    """
 
-    def __init__(self, *, per_person: int, at_once: int) -> None:
-        self._per_person = per_person
-        self._at_once = at_once
-        self._taken: Counter[int] = Counter()
-        self._waiting: list[_Waiting] = []
+class _Windows:
+    """Counts by key, under rules of one length: what happened in the last minute, or in the last day."""
 
-    @asynccontextmanager
-    async def turn(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
-        """Have a turn for the time of the block; `on_wait` is called first where it is not to be had at once."""
-        if self._waiting or not self._is_free_for(person):
-            await self._wait(person, on_wait)
-        else:
-            self._taken[person] += 1
-        try:
-            yield
-        finally:
-            self._taken[person] -= 1
-            if not self._taken[person]:
-                del self._taken[person]
-            self._admit()
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._one_by_one = asyncio.Lock()
 
-    async def _wait(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> None:
-        mine = _Waiting(person)
-        self._waiting.append(mine)
-        self._admit()
-        try:
-            if not mine.may_go.is_set():
-                await on_wait()
-            await mine.may_go.wait()
-        except BaseException:
-            if mine.may_go.is_set():
-                self._taken[person] -= 1
-            else:
-                self._waiting.remove(mine)
-            self._admit()
-            raise
+    async def take(self, *wanted: tuple[_Rule, str]) -> None:
+        """Count once under every rule and its key, or under none of them.
 
-    def _admit(self) -> None:
-        for next_one in tuple(self._waiting):
-            if self._is_free_for(next_one.person):
-                self._waiting.remove(next_one)
-                self._taken[next_one.person] += 1
-                next_one.may_go.set()
+        Raises:
+            TooMuch: one of them does not allow it; of several the one with the longest wait.
+        """
+        rules = [(rule, key) for rule, key in wanted if key and rule.allowed.amount]
+        async with self._one_by_one:  # else of two at once each might count under a rule that the other fills
+            refusals = [
+                TooMuch(rule.words, await self._wait(rule, key))
+                for rule, key in rules
+                if not await self._limiter.test(rule.allowed, key)
+            ]
+            if refusals:
+                raise max(refusals, key=lambda refusal: refusal.wait)
+            for rule, key in rules:
+                await self._limiter.hit(rule.allowed, key)
 
-    def _is_free_for(self, person: int) -> bool:
-        return self._taken.total() < self._at_once and self._taken[person] < self._per_person
+    async def _wait(self, rule: _Rule, key: str) -> float:
+        stats = await self._limiter.get_window_stats(rule.allowed, key)
+        return max(0.0, stats.reset_time - time.time())
+
+
+class Rates:
+    """What each person, each network and all together have begun lately; a setting of 0 is no limit."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._minute, self._day = _Windows(), _Windows()
+        a_minute, a_day = RateLimitItemPerMinute, RateLimitItemPerDay
+        self._message_person = _Rule(a_minute(settings.chat_messages_per_minute), "You are sending a lot: wait {wait}.")
+        self._message_network = _Rule(
+            a_minute(settings.chat_messages_per_minute_per_address), "Your network is sending a lot: wait {wait}."
+        )
+        self._message_all = _Rule(
+            a_minute(settings.chat_messages_per_minute_total), "The server has a lot to do: wait {wait}."
+        )
+        self._thread_person = _Rule(
+            a_day(settings.chat_threads_per_day), "You have begun many threads today: the next one in {wait}."
+        )
+        self._thread_network = _Rule(
+            a_day(settings.chat_threads_per_day_per_address),
+            "Your network has begun many threads today: the next one in {wait}.",
+        )
+
+    async def message(self, person: int, address: str) -> None:
+        """Count a message, or another try at answering one; "" is an address that nothing counts for.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._minute.take(
+            (self._message_person, f"person {person}"),
+            (self._message_network, network_of(address)),
+            (self._message_all, "all"),
+        )
+
+    async def thread(self, person: int, address: str) -> None:
+        """Count a new thread.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._day.take((self._thread_person, f"person {person}"), (self._thread_network, network_of(address)))
+
+
+def network_of(address: str) -> str:
+    """What addresses that one guest can choose among have in common; "" for what is no address."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, IPV6_NETWORK), strict=False))

@@ -9,6 +9,7 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from chat_app.durations import in_words
 from chat_app.models import Role
 from chat_app.settings import Settings
 from chat_app.streaming import Finish, SourceEndedEarly, SourceError, Usage
@@ -167,9 +168,7 @@ def sentence(error: Exception, *, has_begun: bool) -> str:
 def _too_much(wait: float | None) -> str:
     if wait is None:
         return "The model has too much to do. Try again in a moment."
-    minutes = round(wait / 60)
-    when = f"{round(wait)} seconds" if minutes < 2 else f"{minutes} minutes"
-    return f"The model has too much to do. Try again in about {when}."
+    return f"The model has too much to do. Try again in about {in_words(wait)}."
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -27,7 +27,7 @@ SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)\b((?:set-)?cookie{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (rf"(?i)\b((?:proxy-)?authorization{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
-        # Secrets of ours: the cookie's, a token's, and such a value without its name (identity.SECRET_LENGTH).
+        # Secrets of ours: the cookie's, a token's, and such a value without its name (identity.SECRET).
         (r"\b(tributary=)[\w-]{16,}", rf"\1{HIDDEN}"),
         (r"\btrb_[\w-]+", HIDDEN),
         (r"(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])", HIDDEN),

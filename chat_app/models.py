@@ -1,10 +1,10 @@
 """The application's tables: people, threads, messages, and the attempts that answer them."""
 
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from chat_app.streaming.tables import UtcDateTime, string_enum, utc_now
@@ -174,3 +174,24 @@ class Attempt(SQLModel, table=True):
     prompt_id: int = Field(foreign_key="message.id", index=True)
     asked_by: int = Field(foreign_key="user.id", index=True)
     tab: str = Field(default="", max_length=64)
+
+
+class Usage(SQLModel, table=True):
+    """Tokens that somebody has spent or reserved on a day (UTC); `spender` is a person's id, or 0 for all together."""
+
+    day: date = Field(primary_key=True)
+    spender: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    tokens: int = Field(default=0, sa_type=BigInteger)
+
+
+class Reservation(SQLModel, table=True):
+    """What a reply under way may cost at most, as counted in `Usage` until it is settled.
+
+    It names its stream, but outlives it: what was deleted in mid-stream has to be settled too.
+    """
+
+    stream_id: str = Field(primary_key=True, max_length=22)
+    spender: int
+    day: date
+    tokens_in: int
+    tokens_out: int

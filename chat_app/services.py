@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app import context, identity, members, seed, threads, views
+from chat_app.budget import Budget, UsedUp
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, Endings, ThreadFeed
 from chat_app.identity import Identity, TokenView
-from chat_app.limits import Turns
+from chat_app.limits import Rates
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.members import InviteView, MemberView
 from chat_app.models import Attempt, MemberRole, Message, Thread, Visibility
@@ -34,6 +35,7 @@ from chat_app.streaming import (
     Granularity,
     Hub,
     Patience,
+    SourceError,
     StreamId,
     Sweeper,
     Tailer,
@@ -45,6 +47,7 @@ from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
+from chat_app.turns import Turns
 from chat_app.views import MessageView
 
 logger = logging.getLogger(__name__)
@@ -109,6 +112,8 @@ class Services:
             every=settings.chat_sweep_every,
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
+        self._rates = Rates(settings)
+        self._budget = Budget(settings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
@@ -153,10 +158,13 @@ class Services:
         async with self._changing() as session:
             await identity.sign_out(session, who.user_id, keep="" if is_everywhere else who.session)
 
-    async def home(self, who: Identity, tab: str) -> str:
+    async def home(self, who: Identity, tab: str, *, address: str = "") -> str:
         """The thread that `/` leads to: the newest in this person's list, or a new one.
 
         On an empty database the seeded conversation begins, and this tab drives its replies.
+
+        Raises:
+            TooMuch: a new one has to wait.
         """
         if (newest := await self._newest(who)) is not None:
             return newest
@@ -164,30 +172,48 @@ class Services:
             thread_id, speakers = claimed
             self._keep(self._aside, self._play_seed(thread_id, speakers, tab), "seeded conversation")
             return thread_id
-        return await self._newest(who) or await self.new_thread(who)
+        return await self._newest(who) or await self.new_thread(who, address=address)
 
     async def _newest(self, who: Identity) -> str | None:
         async with self.database.read() as session:
             listed = await views.listed(session, who.user_id)
         return listed[0].id if listed else None
 
-    async def new_thread(self, who: Identity) -> str:
-        """Begin an open thread; return its id."""
+    async def new_thread(self, who: Identity, *, address: str = "") -> str:
+        """Begin an open thread; return its id. `address` counts against its network's share, "" against none.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._rates.thread(who.user_id, address)
         async with self._changing() as session:
             return await threads.create(session, who.user_id)
 
-    async def post(self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str) -> Posted:
+    async def post(
+        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str = ""
+    ) -> Posted:
         """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
+
+        A message that is known by its nonce is not counted again, and never refused.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not write, or not ask the AI, in it.
             MessageRefused: the text cannot be posted.
+            TooMuch: it has to wait.
         """
+        return await self._post(who, thread_id, text, nonce=nonce, tab=tab, address=address)
+
+    async def _post(
+        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str | None
+    ) -> Posted:
+        """Post; without an address it is the server's own doing, and not counted."""
         async with self.database.write() as session:
             posted = await threads.post(
                 session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name
             )
+            if posted.is_new and address is not None:
+                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
         self._committed()
         if posted.stream_id is not None:
             self._begin(posted.stream_id)
@@ -209,29 +235,33 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
-    async def retry(self, who: Identity, message_id: int, *, tab: str) -> None:
+    async def retry(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
         """Answer again in a new version; of several at once one begins.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
             NotPermitted: it is not theirs to do.
             NotNow: it is being answered.
+            TooMuch: it has to wait.
         """
         async with self.database.write() as session:
             stream_id = await threads.retry(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
-    async def continue_reply(self, who: Identity, message_id: int, *, tab: str) -> None:
+    async def continue_reply(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
         """Let the model go on from a reply's text; of several at once one begins.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
             NotPermitted: it is not theirs to do.
             NotNow: it is being answered, or complete.
+            TooMuch: it has to wait.
         """
         async with self.database.write() as session:
             stream_id = await threads.continue_reply(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
@@ -432,7 +462,8 @@ class Services:
             last_flush.cancel()
             await asyncio.gather(last_flush, return_exceptions=True)
 
-    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, _: Ending) -> None:
+    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
+        await self._budget.settle(session, stream_id, ending)
         await threads.store_reply(session, stream_id)
         rows_read, lag = self._tailer.chunks.reads(stream_id)
         await store.note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
@@ -475,6 +506,7 @@ class Services:
         while has_more:
             try:
                 async with self.database.write() as session:
+                    await self._budget.settle_deleted(session)
                     has_more = await threads.clear_deleted(session)
             except DATABASE_AWAY:
                 await asyncio.sleep(RETRY_AFTER)
@@ -577,9 +609,19 @@ class Services:
                 system_prompt=settings.chat_system_prompt,
                 so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
             )
+        if self._budget.is_limited:
+            await self._reserve(attempt, turns)
         async with contextlib.aclosing(self._model.reply(turns, model)) as items:
             async for item in items:
                 yield item
+
+    async def _reserve(self, attempt: Attempt, turns: Sequence[Turn]) -> None:
+        tokens_in = sum(map(context.estimated_tokens, turns))
+        try:
+            async with self.database.write() as session:
+                await self._budget.reserve(session, StreamId(attempt.stream_id), attempt.asked_by, tokens_in)
+        except UsedUp as error:
+            raise SourceError(str(error)) from None
 
     def _stop_here(self, stream_id: StreamId) -> None:
         if (writer := self._writers.get(stream_id)) is not None:
@@ -589,7 +631,7 @@ class Services:
         for number, line in enumerate(seed.LINES):
             await asyncio.sleep(line.pause)
             who = Identity(speakers[line.speaker], line.speaker, 0)
-            posted = await self.post(who, thread_id, line.text, nonce=f"seed-{number}", tab=tab)
+            posted = await self._post(who, thread_id, line.text, nonce=f"seed-{number}", tab=tab, address=None)
             while posted.stream_id is not None and (task := self._task_of(posted.stream_id)) is not None:
                 await asyncio.wait({task})
 

@@ -124,6 +124,27 @@ class Settings(BaseSettings):
     chat_replies_at_once: int = Field(
         default=100, ge=1, le=10_000, description="Replies that this server writes at once; more wait for their turn."
     )
+    chat_messages_per_minute: int = Field(
+        default=30, ge=0, le=1_000_000, description="Messages that one person may send in a minute; 0 is no limit."
+    )
+    chat_messages_per_minute_per_address: int = Field(
+        default=120, ge=0, le=1_000_000, description="The same for all people of one address or network."
+    )
+    chat_messages_per_minute_total: int = Field(
+        default=3000, ge=0, le=1_000_000, description="The same for all people of this server."
+    )
+    chat_tokens_per_day: int = Field(
+        default=0, ge=0, le=10**12, description="Tokens that one person's replies may take in a day; 0 is no limit."
+    )
+    chat_tokens_per_day_total: int = Field(
+        default=0, ge=0, le=10**12, description="Tokens that all replies of this server may take in a day."
+    )
+    chat_threads_per_day: int = Field(
+        default=50, ge=0, le=1_000_000, description="Threads that one person may begin in a day; 0 is no limit."
+    )
+    chat_threads_per_day_per_address: int = Field(
+        default=200, ge=0, le=1_000_000, description="The same for all people of one address or network."
+    )
     chat_keep_chunks: int = Field(
         default=0, ge=0, le=36_500, description="Days that an ended reply keeps its chunks; 0 keeps them for ever."
     )

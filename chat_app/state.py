@@ -16,6 +16,7 @@ from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.identity import Identity, NotRecognised, SignedOut
+from chat_app.limits import TooMuch
 from chat_app.services import services
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, TabUpdate
@@ -90,7 +91,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await tell(self, GONE)
         except NotPermitted:
             return await tell(self, NOT_YOURS)
-        except NotNow as error:
+        except (NotNow, TooMuch) as error:
             return await tell(self, str(error))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
@@ -121,6 +122,11 @@ async def who_asks(state: rx.State) -> Identity:
 def tab_of(state: rx.State) -> str:
     """The tab's name: chosen by the client, and no proof of anything."""
     return clean(state.router.session.client_token)[:TAB_NAME_LENGTH]
+
+
+def address_of(state: rx.State) -> str:
+    """The address that the tab connects from."""
+    return state.router.session.client_ip
 
 
 def thread_in_address(state: rx.State) -> str:

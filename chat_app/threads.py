@@ -47,10 +47,11 @@ class NotNow(Exception):
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that is stored, and the stream that will answer it, if one will."""
+    """A message that is stored, the stream that will answer it, if one will, and whether it was not stored before."""
 
     message_id: int
     stream_id: StreamId | None
+    is_new: bool = True
 
 
 def mentions_ai(text: str) -> bool:
@@ -107,7 +108,7 @@ async def post(
         col(Message.thread_id) == thread_id, col(Message.author_id) == author_id, col(Message.nonce) == nonce
     )
     if (known := (await session.execute(posted)).scalar_one_or_none()) is not None:
-        return Posted(known, None)
+        return Posted(known, None, is_new=False)
     message = Message(
         thread_id=thread_id,
         position=thread.last_position + 1,

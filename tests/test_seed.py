@@ -47,6 +47,16 @@ async def test_two_first_tabs_of_two_processes_play_it_once(database: Database) 
         await other.close()
 
 
+async def test_it_plays_whatever_the_limits(database: Database) -> None:
+    names = ("chat_messages_per_minute", "chat_messages_per_minute_total", "chat_threads_per_day")
+    async with running_world(database, **dict.fromkeys(names, 1)) as world:
+        ada = await person(database)
+        for number in range(2):
+            world.model.source(number).say("Yes.", Finish())
+        async with world.tab("tab", ada, await world.services.home(ada, "tab")) as tab:
+            await tab.until_screen(lambda screen: list(screen.statuses.values()).count("done") == 2)
+
+
 async def test_where_somebody_was_before_it_does_not_play(database: Database) -> None:
     async with running_world(database) as world:
         ada = await person(database)

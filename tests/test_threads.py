@@ -104,7 +104,7 @@ async def test_the_same_nonce_is_the_same_message(database: Database) -> None:
     first = await post(database, thread_id, who, "@gpt hello", "one draft")
     again = await post(database, thread_id, who, "@gpt hello", "one draft")
 
-    assert again == Posted(first.message_id, None)
+    assert again == Posted(first.message_id, None, is_new=False)
     assert await count(database, Message) == 2
 
 

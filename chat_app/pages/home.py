@@ -5,8 +5,9 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components import words
+from chat_app.components.notices import notice
 from chat_app.services import services
-from chat_app.state import remote, tab_of, who_asks
+from chat_app.state import Viewer, address_of, remote, tab_of, who_asks
 
 ROUTE = "/"
 
@@ -17,10 +18,14 @@ class Home(rx.State):
     @remote
     async def lead(self) -> Any:
         """Go to the newest thread; on an empty database the seeded conversation begins."""
-        thread_id = await services().home(await who_asks(self), tab_of(self))
+        thread_id = await services().home(await who_asks(self), tab_of(self), address=address_of(self))
         return rx.redirect(f"/t/{thread_id}", replace=True)
 
 
 def home() -> rx.Component:
     """What is seen for the moment that it takes to get to a thread."""
-    return rx.el.main(rx.el.p(words.LOADING), class_name="grid min-h-dvh place-items-center text-muted-foreground")
+    return rx.el.main(
+        rx.cond(Viewer.notice == "", rx.el.p(words.LOADING)),
+        notice(),
+        class_name="grid min-h-dvh place-items-center text-muted-foreground",
+    )

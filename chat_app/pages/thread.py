@@ -16,6 +16,7 @@ from chat_app.components.sidebar import sidebar
 from chat_app.components.thread_menu import delete_thread_button
 from chat_app.components.transcript import transcript
 from chat_app.identity import NotRecognised, SignedOut
+from chat_app.limits import TooMuch
 from chat_app.services import services
 from chat_app.state import (
     GONE,
@@ -25,6 +26,7 @@ from chat_app.state import (
     Live,
     MessageId,
     Transcript,
+    address_of,
     remote,
     tab_of,
     tell,
@@ -57,9 +59,14 @@ class Composer(rx.State):
             return await tell(self, "The page sent something unexpected. Reload it.")
         try:
             await services().post(
-                await who_asks(self), thread_in_address(self), draft.text, nonce=draft.nonce, tab=tab_of(self)
+                await who_asks(self),
+                thread_in_address(self),
+                draft.text,
+                nonce=draft.nonce,
+                tab=tab_of(self),
+                address=address_of(self),
             )
-        except MessageRefused as refusal:
+        except (MessageRefused, TooMuch) as refusal:
             await tell(self, str(refusal))
         except ThreadUnknown:
             await tell(self, GONE)
@@ -83,12 +90,13 @@ class Composer(rx.State):
     @remote
     async def retry(self, message_id: MessageId) -> None:
         """Answer again, in a new version."""
-        await services().retry(await who_asks(self), message_id, tab=tab_of(self))
+        await services().retry(await who_asks(self), message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
-        await services().continue_reply(await who_asks(self), message_id, tab=tab_of(self))
+        who = await who_asks(self)
+        await services().continue_reply(who, message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def delete(self, message_id: MessageId) -> None:
@@ -104,7 +112,8 @@ class Composer(rx.State):
     @remote
     async def new_thread(self) -> Any:
         """Begin a thread and go there."""
-        return rx.redirect(f"/t/{await services().new_thread(await who_asks(self))}")
+        thread_id = await services().new_thread(await who_asks(self), address=address_of(self))
+        return rx.redirect(f"/t/{thread_id}")
 
 
 def thread() -> rx.Component:

@@ -1,0 +1,67 @@
+"""Turns at the model, so that neither one person nor all together ask more of it at once than the server allows."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class _Waiting:
+    person: int
+    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Turns:
+    """At most so many at once, and so many of one person; who has to wait goes in order of arrival.
+
+    Somebody who waits for their own turns to end lets others pass.
+    """
+
+    def __init__(self, *, per_person: int, at_once: int) -> None:
+        self._per_person = per_person
+        self._at_once = at_once
+        self._taken: Counter[int] = Counter()
+        self._waiting: list[_Waiting] = []
+
+    @asynccontextmanager
+    async def turn(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+        """Have a turn for the time of the block; `on_wait` is called first where it is not to be had at once."""
+        if self._waiting or not self._is_free_for(person):
+            await self._wait(person, on_wait)
+        else:
+            self._taken[person] += 1
+        try:
+            yield
+        finally:
+            self._taken[person] -= 1
+            if not self._taken[person]:
+                del self._taken[person]
+            self._admit()
+
+    async def _wait(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> None:
+        mine = _Waiting(person)
+        self._waiting.append(mine)
+        self._admit()
+        try:
+            if not mine.may_go.is_set():
+                await on_wait()
+            await mine.may_go.wait()
+        except BaseException:
+            if mine.may_go.is_set():
+                self._taken[person] -= 1
+            else:
+                self._waiting.remove(mine)
+            self._admit()
+            raise
+
+    def _admit(self) -> None:
+        for next_one in tuple(self._waiting):
+            if self._is_free_for(next_one.person):
+                self._waiting.remove(next_one)
+                self._taken[next_one.person] += 1
+                next_one.may_go.set()
+
+    def _is_free_for(self, person: int) -> bool:
+        return self._taken.total() < self._at_once and self._taken[person] < self._per_person
