@@ -58,8 +58,9 @@ function useText(name) {
 const [sanitize, sanitizeSchema] = defaultRehypePlugins.sanitize;
 const [harden, hardenOptions] = defaultRehypePlugins.harden;
 const REFUSED_TAGS = new Set(["img", "picture", "source", "input"]);
-const REFUSED_ATTRIBUTES = new Set(["name", "id", "itemProp"]);
+const REFUSED_ATTRIBUTES = new Set(["name", "id", "itemProp", "accessKey", "tabIndex"]);
 const WEB = ["http", "https"];
+const ORIGIN = typeof window === "undefined" ? "http://localhost" : window.location.origin;
 const INCOMPLETE_IMAGE = "streamdown:incomplete-image"; // streamdown's address while an image is half written
 
 const allowed = (attributes) =>
@@ -69,22 +70,36 @@ const SCHEMA = {
   ...sanitizeSchema,
   clobberPrefix: "user-content-",
   tagNames: sanitizeSchema.tagNames.filter((tag) => !REFUSED_TAGS.has(tag)),
-  attributes: Object.fromEntries(
-    Object.entries(sanitizeSchema.attributes)
-      .filter(([tag]) => !REFUSED_TAGS.has(tag))
-      .map(([tag, attributes]) => [tag, allowed(attributes)]),
-  ),
+  attributes: {
+    ...Object.fromEntries(
+      Object.entries(sanitizeSchema.attributes)
+        .filter(([tag]) => !REFUSED_TAGS.has(tag))
+        .map(([tag, attributes]) => [tag, allowed(attributes)]),
+    ),
+    a: [...allowed(sanitizeSchema.attributes.a), "dataImage"],
+  },
   protocols: { ...sanitizeSchema.protocols, href: [...WEB, "mailto"], src: WEB },
 };
 
+// The address of an image on the web, with its host, or "": `harden` would take `//host/path` for a path of this server.
+function webAddress(src) {
+  if (!src || typeof src !== "string" || src === INCOMPLETE_IMAGE) return "";
+  try {
+    const address = new URL(src, ORIGIN);
+    return WEB.includes(address.protocol.slice(0, -1)) ? address.href : "";
+  } catch {
+    return "";
+  }
+}
+
+// An image becomes a link that says so in `dataImage`, for `Link` to show it as one.
 function inertImage({ src, alt }, isInLink) {
-  const address = typeof src === "string" && src !== INCOMPLETE_IMAGE ? src : "";
-  const isLink = !isInLink && /^(https?:|\/)/i.test(address);
+  const address = isInLink ? "" : webAddress(src);
   return {
     type: "element",
-    tagName: isLink ? "a" : "span",
-    properties: isLink ? { href: address } : {},
-    children: [{ type: "text", value: alt || address }],
+    tagName: address ? "a" : "span",
+    properties: address ? { href: address, dataImage: "" } : {},
+    children: alt ? [{ type: "text", value: alt }] : [],
   };
 }
 
@@ -98,6 +113,7 @@ function inert() {
     node.children = node.children.map((child) => {
       if (child.tagName === "img") return inertImage(child.properties, isInLink);
       if (child.tagName === "input") return { type: "text", value: child.properties.checked ? "☑" : "☐" };
+      if (child.properties) delete child.properties.dataImage;
       visit(child, isInLink || child.tagName === "a");
       return child;
     });
@@ -116,21 +132,26 @@ const REHYPE_PLUGINS = [
       allowedImagePrefixes: [],
       allowDataImages: false,
       allowedProtocols: ["mailto:"],
-      defaultOrigin: typeof window === "undefined" ? "http://localhost" : window.location.origin,
+      defaultOrigin: ORIGIN,
       linkBlockPolicy: "text-only",
     },
   ],
 ];
 
 // The ids that a link inside the text would lead to are taken out above, so it is shown as text.
-function Link({ href, title, children }) {
+function Link({ href, title, "data-image": image, children }) {
   if (!href || href.startsWith("#")) return createElement("span", null, children);
-  return createElement(
-    "a",
-    { href, title, target: "_blank", rel: "noopener noreferrer nofollow ugc", className: "message-link" },
-    children,
-  );
+  const away = { href, title, target: "_blank", rel: "noopener noreferrer nofollow ugc" };
+  return image === undefined
+    ? createElement("a", { ...away, className: "message-link" }, children)
+    : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href, alt: children }));
 }
+
+// The page's policy lets no image in from elsewhere, so a click shows it in a tab of its own.
+const ImageLabel = ({ href, alt }) => [
+  createElement("span", { key: "alt" }, alt),
+  createElement("small", { key: "from" }, `Show image from ${new URL(href, ORIGIN).host}`),
+];
 
 const COMPONENTS = { a: Link };
 const PLUGINS = { code };
