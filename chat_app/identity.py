@@ -22,6 +22,7 @@ from sqlmodel import col
 from chat_app.db import Database
 from chat_app.models import Session, User
 from chat_app.streaming.tables import utc_now
+from chat_app.streaming.text import look
 
 COOKIE = "tributary"
 """The cookie's name."""
@@ -38,6 +39,8 @@ _NAMES = RandomGenerator(
 )
 SEEN_EVERY = timedelta(hours=1)
 """How often it is noted that a browser is still in use."""
+KEY_LENGTH = 60
+"""Characters of a name's key that are compared; one character of a name may be many of the key."""
 SECRET_LENGTH = 43
 """Characters of a secret: `SECRET_BYTES` in URL-safe base64."""
 
@@ -127,8 +130,8 @@ def make_up_name(attempt: int) -> str:
 
 
 def name_key(name: str) -> str:
-    """A name as it is compared: case and spacing do not make it another one."""
-    return " ".join(name.casefold().split())
+    """A name as it is compared: neither case nor spacing nor what is not seen makes it another; "" is no name."""
+    return look(name)[:KEY_LENGTH]
 
 
 async def _find(database: Database, digest: str) -> tuple[Identity, datetime] | None:

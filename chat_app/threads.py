@@ -17,7 +17,7 @@ from chat_app.access import ThreadUnknown, may_delete_message, may_delete_thread
 from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Role, Thread
 from chat_app.streaming import LIVE_STATUSES, Stream, StreamId, StreamStatus, store
 from chat_app.streaming.tables import utc_now
-from chat_app.streaming.text import clean
+from chat_app.streaming.text import clean, one_line
 
 Ts = TypeVarTuple("Ts")
 
@@ -352,6 +352,5 @@ def _with_attempt(query: Select[*Ts]) -> Select[*Ts]:
 
 
 def _title_from(text: str) -> str:
-    words = MENTION.sub("", text).split()
-    title = " ".join(words)
+    title = one_line(MENTION.sub("", text))
     return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"
