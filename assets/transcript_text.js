@@ -61,6 +61,7 @@ const REFUSED_TAGS = new Set(["img", "picture", "source", "input"]);
 const REFUSED_ATTRIBUTES = new Set(["name", "id", "itemProp", "accessKey", "tabIndex"]);
 const WEB = ["http", "https"];
 const ORIGIN = typeof window === "undefined" ? "http://localhost" : window.location.origin;
+const MAX_DEPTH = 250; // elements in one another; the guard lets no text come near
 const INCOMPLETE_IMAGE = "streamdown:incomplete-image"; // streamdown's address while an image is half written
 
 const allowed = (attributes) =>
@@ -105,20 +106,23 @@ function inertImage({ src, alt }, isInLink) {
 
 /**
  * Puts a link in the place of each image, for what loads by itself tells a stranger who reads this, and when; and a
- * character in the place of a task's checkbox, for no text brings controls to the page.
+ * character in the place of a task's checkbox, for no text brings controls to the page. What is nested too deeply fails
+ * here, where the boundary around the message catches it: a thousand levels overflow React's own stack once the text
+ * is on the page, and end the page with it (react 19).
  */
 function inert() {
-  const visit = (node, isInLink) => {
+  const visit = (node, isInLink, depth) => {
     if (!node.children) return;
+    if (depth > MAX_DEPTH) throw new RangeError("nested too deeply");
     node.children = node.children.map((child) => {
       if (child.tagName === "img") return inertImage(child.properties, isInLink);
       if (child.tagName === "input") return { type: "text", value: child.properties.checked ? "☑" : "☐" };
       if (child.properties) delete child.properties.dataImage;
-      visit(child, isInLink || child.tagName === "a");
+      visit(child, isInLink || child.tagName === "a", depth + 1);
       return child;
     });
   };
-  return (tree) => visit(tree, false);
+  return (tree) => visit(tree, false, 0);
 }
 
 const REHYPE_PLUGINS = [
