@@ -12,6 +12,7 @@ export const LIMITS = {
   word: 2_000, // characters without a space: automatic links are looked for in each
   depth: 20, // quotes and lists opened on one line
   indent: 60, // columns: bounds how deep lists nest
+  nesting: 5_000, // levels of quotes, lists and indentation, those of all lines together: so many elements they make
   marks: 2_000, // in one paragraph
   allMarks: 8_000,
   cells: 2_000, // bars, in all tables together
@@ -51,6 +52,7 @@ const START = {
   fenceSize: 0,
   fenceLines: 0,
   lines: 0,
+  nesting: 0,
   marks: 0,
   allMarks: 0,
   cells: 0,
@@ -73,10 +75,12 @@ function afterLine(seen, line) {
   if (seen.fence) return afterLineOfCode(seen, line);
   const containers = CONTAINERS.exec(line)?.[0] ?? "";
   const depth = count(containers, CONTAINER);
+  const indent = Math.max(indentOf(line), indentOf(line.slice(containers.length)));
   const marks = depth + count(line, MARKS);
   const next = {
     ...seen,
     lines: seen.lines + 1,
+    nesting: seen.nesting + depth + Math.floor(indent / 2),
     marks: line.trim() ? seen.marks + marks : 0,
     allMarks: seen.allMarks + marks,
     cells: seen.cells + count(line, /\|/g),
@@ -85,8 +89,8 @@ function afterLine(seen, line) {
   };
   next.exceeded =
     depth > LIMITS.depth ||
-    indentOf(line.slice(containers.length)) > LIMITS.indent ||
-    indentOf(line) > LIMITS.indent ||
+    indent > LIMITS.indent ||
+    next.nesting > LIMITS.nesting ||
     next.lines > LIMITS.lines ||
     next.marks > LIMITS.marks ||
     next.allMarks > LIMITS.allMarks ||

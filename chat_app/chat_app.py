@@ -1,4 +1,4 @@
-"""The composition root: settings, services, pages, and the app with its lifespan, routes and cookie."""
+"""The composition root: settings, services, pages, and the app with its lifespan, routes, cookie and headers."""
 
 import logging
 from collections.abc import AsyncGenerator
@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import reflex as rx
+from reflex import constants
 from reflex.utils.exec import is_prod_mode
+from reflex.utils.prerequisites import get_web_dir
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from chat_app import doctor, layout, log
-from chat_app.api import cookie
+from chat_app.api import cookie, headers
 from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
 from chat_app.services import NotRunning, services, serving
@@ -35,6 +37,16 @@ async def has_ended(cookie_header: str) -> bool:
         return await services().has_ended(cookie_header)
     except (NotRunning, *DATABASE_AWAY):
         return False
+
+
+def with_headers(inner: ASGIApp) -> ASGIApp:
+    """Wrap the server's answers, so that each carries the policy; in development the page is Vite's and has none."""
+    return headers.HeadersMiddleware(
+        inner,
+        pages=get_web_dir() / constants.Dirs.STATIC,
+        origins=settings.allowed_origins,
+        reach="same-origin" if is_prod_mode() else "same-site",
+    )
 
 
 def cookie_script() -> rx.Component:
@@ -71,7 +83,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=cookie.routes), with_cookie],
+    api_transformer=[Starlette(routes=cookie.routes), with_cookie, with_headers],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),

@@ -23,7 +23,7 @@ from sqlmodel import col
 from chat_app.db import Database
 from chat_app.models import Session, SessionKind, User
 from chat_app.streaming.tables import utc_now
-from chat_app.streaming.text import clean
+from chat_app.streaming.text import look, one_line
 
 COOKIE = "tributary"
 """The cookie's name."""
@@ -40,6 +40,8 @@ _NAMES = RandomGenerator(
 )
 SEEN_EVERY = timedelta(hours=1)
 """How often it is noted that a browser is still in use."""
+KEY_LENGTH = 60
+"""Characters of a name's key that are compared; one character of a name may be many of the key."""
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 """A secret: `SECRET_BYTES` in URL-safe base64."""
 TOKEN_PREFIX = "trb_"  # noqa: S105  # what all tokens begin with, so that they are found where they should not be
@@ -157,7 +159,7 @@ async def add_token(session: AsyncSession, user_id: int, name: str) -> str:
     Raises:
         TokenRefused: it has no name, or there are too many.
     """
-    name = " ".join(clean(name).split())
+    name = one_line(name)
     if not 1 <= len(name) <= TOKEN_NAME_LENGTH:
         msg = f"A token needs a name of 1 to {TOKEN_NAME_LENGTH} characters."
         raise TokenRefused(msg)
@@ -225,8 +227,8 @@ def make_up_name(attempt: int) -> str:
 
 
 def name_key(name: str) -> str:
-    """A name as it is compared: case and spacing do not make it another one."""
-    return " ".join(name.casefold().split())
+    """A name as it is compared: neither case nor spacing nor what is not seen makes it another; "" is no name."""
+    return look(name)[:KEY_LENGTH]
 
 
 async def _find(database: Database, digest: str, kind: SessionKind) -> tuple[Identity, datetime] | None:

@@ -17,7 +17,7 @@ from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_m
 from chat_app.models import Attempt, AttemptKind, Invite, Member, MemberRole, Message, ReplyMode, Role, Thread
 from chat_app.streaming import LIVE_STATUSES, Stream, StreamId, StreamStatus, store
 from chat_app.streaming.tables import utc_now
-from chat_app.streaming.text import clean
+from chat_app.streaming.text import clean, one_line
 
 Ts = TypeVarTuple("Ts")
 
@@ -212,7 +212,7 @@ async def rename(session: AsyncSession, thread_id: str, user_id: int, title: str
         NotPermitted: they may not rename it.
         TitleRefused: it is blank or too long.
     """
-    title = " ".join(clean(title).split())
+    title = one_line(title)
     if not 1 <= len(title) <= MAX_TITLE:
         msg = f"A title has 1 to {MAX_TITLE} characters."
         raise TitleRefused(msg)
@@ -419,6 +419,5 @@ def _with_attempt(query: Select[*Ts]) -> Select[*Ts]:
 
 
 def _title_from(text: str) -> str:
-    words = MENTION.sub("", text).split()
-    title = " ".join(words)
+    title = one_line(MENTION.sub("", text))
     return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"

@@ -91,3 +91,17 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(is_secure: bool) 
         is_secure,
     )
     assert secret_in(f"{COOKIE}={morsel.value}") == secret
+
+
+@pytest.mark.parametrize("disguise", ["amber\u200b otter", "\u202eAmber Otter\u202c", "Ａmber\u3164 Otter"])
+async def test_a_name_that_only_looks_like_another_is_taken(database: Database, disguise: str) -> None:
+    async with database.write() as session:
+        await add_user(session, "Amber Otter")
+    with pytest.raises(IntegrityError):
+        async with database.write() as session:
+            await add_user(session, disguise)
+
+
+async def test_a_name_that_grows_when_compared_still_fits(database: Database) -> None:
+    async with database.write() as session:
+        await add_user(session, "\ufdfa" * 60)  # each is compared as eighteen letters

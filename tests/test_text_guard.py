@@ -13,6 +13,7 @@ ORDINARY = {
     "list": "".join(f"{'  ' * (i % 6)}- item {i}\n" for i in range(300)),
     "table": "| a | b | c |\n|---|---|---|\n" + "| 1 | 2 | 3 |\n" * 150,
     "quotes": "> > > as was said\n" * 50,
+    "code without a fence": "        value = compute(value)\n" * 400,
     "another script": "流れは一つの川になる。" * 100 + "\n" + "ток " * 500,
     "emoji": "🌊" * 900,
 }
@@ -21,6 +22,8 @@ TOO_MUCH = {
     "nested quotes": ">" * 500 + " a",
     "nested lists on a line": "- " * 21 + "a",
     "nested lists": "".join(" " * (2 * i) + "- a\n" for i in range(40)),
+    "quotes upon quotes": ("> " * 20 + "a\n\n") * 260,
+    "lists upon lists": "".join("  " * (i % 30) + "- a\n" for i in range(400)),
     "emphasis": "*a_ " * 10_000,
     "strong": "a**b" * 2_000,
     "strikes": "~~a" * 2_000,

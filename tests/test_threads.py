@@ -205,7 +205,7 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
 async def test_a_thread_is_titled_by_its_first_message(database: Database) -> None:
     who = await person(database)
     thread_id = await thread(database, who)
-    await post(database, thread_id, who, "@gpt   how do rivers\nfind the sea, " + "and why " * 20)
+    await post(database, thread_id, who, "@gpt   how \u202edo\u202c rivers\nfind the sea,\u200b " + "and why " * 20)
     await post(database, thread_id, who, "Something else")
     async with database.read() as session:
         title = (await views.find(session, thread_id, who.user_id)).title

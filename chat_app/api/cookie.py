@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chat_app.api.headers import is_https
 from chat_app.identity import new_secret, secret_in, set_cookie
 
 CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
@@ -35,7 +36,7 @@ class CookieMiddleware:
         is_page = scope["path"] == SCRIPT or "text/html" in headers.get("accept", "")
         cookies = headers.get("cookie", "")
         is_known = secret_in(cookies) is not None and not (is_page and await self._has_ended(cookies))
-        is_secure = f"https://{headers.get('host', '')}" in self._origins or scope.get("scheme") == "https"
+        is_secure = is_https(scope, self._origins)
         if not is_known:
             # An answer "not modified" would not carry the cookie.
             kept = [(name, value) for name, value in scope["headers"] if name not in CONDITIONAL]

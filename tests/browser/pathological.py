@@ -1,0 +1,64 @@
+"""Texts on which Markdown renderers freeze or overflow their stack; and such as come as near to the limits as they may.
+
+The classes are those of the CommonMark implementations' own tests for it, and those found on this renderer.
+"""
+
+PATHOLOGICAL: dict[str, str] = {
+    "nested quotes": ">" * 2_000 + " a",
+    "nested quotes, spaced": "> " * 2_000 + "a",
+    "nested lists on a line": "- " * 2_000 + "a",
+    "nested lists": "".join("  " * depth + "- a\n" for depth in range(200)),
+    "nested emphasis": "*a_ " * 3_900,
+    "strong in words": "a**b" * 3_900,
+    "strikes": "~~a" * 5_000,
+    "nested strong": "**a " * 2_000 + " a**" * 2_000,
+    "open brackets": "[" * 16_000,
+    "nested brackets": "[" * 5_000 + "a" + "]" * 5_000,
+    "nested links": "[a](" * 4_000,
+    "images half open": "![[]()" * 2_600,
+    "reference definitions": "".join(f"[{number}]: x\n" for number in range(1_400)) + "[1]" * 600,
+    "footnotes": "".join(f"[^{number}] " for number in range(600)) + "\n\n" + "[^1]: a\n" * 600,
+    "backticks": "".join("e" + "`" * number for number in range(170)),
+    "table cells": "|" + "a|" * 5_000 + "\n|" + "-|" * 2_500,
+    "wide table": "|" + "a|" * 400 + "\n|" + "-|" * 400 + "\n" + ("|" + "a|" * 400 + "\n") * 3,
+    "HTML nested": "<b>" * 5_000,
+    "HTML nested deep, closed": "<div>" * 1_000 + "</div>" * 1_000,
+    "HTML comments half open": "<!--" * 4_000,
+    "HTML half open": "<a b='" * 2_600,
+    "dollars": "$a " * 5_000,
+    "fence of 500 KB": "```js\n" + "const a = 1;\n" * 40_000,
+    "fence of long lines": "```js\n" + "a(" * 8_000,
+    "mail addresses": "a@b.c " * 2_600,
+    "web addresses": "https://a.b/c " * 1_100,
+    "one long word": "a." * 8_000,
+    "escapes": "\\*" * 8_000,
+    "entities": "&amp;" * 3_200,
+    "tabs": "\t" * 16_000,
+    "spaces and an x": " " * 15_999 + "x",
+    "combining marks": "a" + "\u0301" * 15_000,
+    "right to left turns": "\u202ea\u202c" * 5_000,
+    "hard breaks": "a  \n" * 3_900,
+    "rules": "---\n" * 1_490,
+    "headings": "# a\n" * 1_490,
+    "half a table": "| a | b |\n|---|---|\n" + "| a |\n" * 600,
+}
+
+RENDERED = frozenset({"web addresses", "rules", "headings", "half a table"})
+"""Those that the renderer bears, and that the guard lets through."""
+
+# Just below the guard's limits, so that they are rendered.
+NEAR_THE_LIMITS: dict[str, str] = {
+    "quotes": ("> " * 20 + "a\n\n") * 245,
+    "indented": "".join("  " * (depth % 30) + "- a\n" for depth in range(300)),
+    "emphasis": ("*a_ " * 450 + "\n\n") * 4,
+    "strong": "a**b " * 490,
+    "brackets": "[" * 1_900,
+    "images": "![[]() " * 300,
+    "cells": "|" + "a|" * 40 + "\n|" + "-|" * 40 + "\n" + ("|" + "a|" * 40 + "\n") * 45,
+    "tags": "<b>" * 190,
+    "footnotes": "".join(f"[^{number}] " for number in range(24)) + "\n\n" + "".join(f"[^{n}]: a\n" for n in range(24)),
+    "fence": "```js\n" + "const value = [1, 2, 3].map((x) => x ** 2);\n" * 850 + "```",
+    "lines": "word\n\n" * 740,
+    "words": ("a." * 990 + " ") * 8,
+    "mail addresses": "a@b.c " * 1_990,
+}
