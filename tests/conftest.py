@@ -13,9 +13,9 @@ from tests.support.postgres import Postgres, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+def postgres() -> Generator[Postgres]:
     """A PostgreSQL server with a migrated template."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as postgres:
+    with running_postgres() as postgres:
         asyncio.run(_migrate(postgres.template))
         yield postgres
 

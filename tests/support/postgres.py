@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
@@ -81,8 +82,14 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Generator[Postgres]:
-    """A server on a loopback port, with its files in `directory`; nothing of it is durable."""
+def running_postgres() -> Generator[Postgres]:
+    """A server on a loopback port, with its files in a temporary folder; nothing of it is durable."""
+    # Not in pytest's folder: that is for its owner alone, and each other run that begins makes it so again.
+    with TemporaryDirectory(prefix="tributary-postgres-", ignore_cleanup_errors=True) as directory:
+        yield from _run(Path(directory))
+
+
+def _run(directory: Path) -> Generator[Postgres]:
     programs, data = find_postgres(), directory / "data"
     data.mkdir()
     user = _who_may_run(data)
@@ -117,9 +124,7 @@ def _who_may_run(data: Path) -> str | None:
     known = {entry.pw_name for entry in pwd.getpwall()}
     user = "postgres" if "postgres" in known else "nobody"
     shutil.chown(data, user)
-    for folder in data.parents[:4]:
-        if folder.is_relative_to("/tmp"):  # pytest's folders are for their owner alone
-            folder.chmod(folder.stat().st_mode | 0o011)
+    data.parent.chmod(0o711)
     return user
 
 
