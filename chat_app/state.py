@@ -117,6 +117,11 @@ def tab_of(state: rx.State) -> str:
     return clean(state.router.session.client_token)[:TAB_NAME_LENGTH]
 
 
+def address_of(state: rx.State) -> str:
+    """The address that the tab connects from: its genuine peer's, or what one of TRUSTED_PROXIES says of it."""
+    return state.router.session.client_ip
+
+
 def thread_in_address(state: rx.State) -> str:
     """The thread that the tab's address names; the route's variable exists only once the page is compiled."""
     return clean(str(getattr(state, "thread_id", "")))
