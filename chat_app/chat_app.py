@@ -3,12 +3,14 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import reflex as rx
 from reflex.utils.exec import is_prod_mode
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chat_app import layout
 from chat_app.api import cookie
@@ -16,8 +18,9 @@ from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
 from chat_app.services import serving
 from chat_app.settings import get_settings
-from chat_app.socket_guard import guard_socket
-from chat_app.state import Live
+from chat_app.socket_guard import SocketGuard
+from chat_app.socket_limits import SocketLimits
+from chat_app.state import Live, notice_update
 
 logger = logging.getLogger(__name__)
 settings = get_settings()
@@ -26,6 +29,20 @@ settings = get_settings()
 def with_cookie(inner: ASGIApp) -> ASGIApp:
     """Wrap the server's answers, so that a new browser gets its identity cookie."""
     return cookie.CookieMiddleware(inner, origins=settings.allowed_origins)
+
+
+def with_guard(inner: ASGIApp) -> ASGIApp:
+    """Close the server's socket to all that is not ours."""
+    limits = SocketLimits(connections=settings.chat_connections, per_address=settings.chat_connections_per_address)
+    return SocketGuard(inner, origins=settings.allowed_origins, limits=limits, notice=notice_update)
+
+
+def with_proxies(inner: ASGIApp) -> ASGIApp:
+    """Believe the operator's own proxies what they say of a request's address and scheme, and nobody else."""
+    if not settings.trusted_proxies:
+        return inner
+    believing: Any = ProxyHeadersMiddleware  # uvicorn has its own types for ASGI
+    return believing(inner, trusted_hosts=list(settings.trusted_proxies))
 
 
 def cookie_script() -> rx.Component:
@@ -48,8 +65,9 @@ def report(exception: Exception) -> None:  # Reflex asks for this name
 
 
 def report_page(exception: Exception) -> None:
-    """Log what a browser says went wrong in it: anybody may send that, so it is one short line."""
-    logger.warning("a page reports: %s", " ".join(str(exception).split())[:300])
+    """Log what a browser says went wrong in it: anybody may send that, so it is one short line of printable text."""
+    words = "".join(char if char.isprintable() else " " for char in str(exception)).split()
+    logger.warning("a page reports: %s", " ".join(words)[:300])
 
 
 @asynccontextmanager
@@ -62,7 +80,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=cookie.routes), with_cookie],
+    api_transformer=[Starlette(routes=cookie.routes), with_cookie, with_guard, with_proxies],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),
@@ -70,7 +88,6 @@ app = rx.App(
     backend_exception_handler=report,
     frontend_exception_handler=report_page,
 )
-guard_socket(app)
 app.register_lifespan_task(lifespan)
 app.add_page(home.home, route=home.ROUTE, title="Tributary", on_load=home.Home.lead)
 app.add_page(thread.thread, route=thread.ROUTE, title="Tributary", on_load=Live.watch)

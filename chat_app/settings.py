@@ -79,6 +79,14 @@ class Settings(BaseSettings):
         default_factory=_own_origins, description="Origins whose pages may connect: exact, no path."
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Proxies whose word on a client's address and scheme is taken."
+    )
+    chat_connections: int = Field(default=5000, ge=1, le=1_000_000, description="Open pages that may be connected.")
+    chat_connections_per_address: int = Field(
+        default=200, ge=1, le=1_000_000, description="Those of them that may be of one address."
+    )
+
     chat_system_prompt: str = Field(default=SYSTEM_PROMPT, description="What the model is told before anything else.")
     chat_seed: bool = Field(default=True, description="Whether a short conversation plays once on an empty database.")
     chat_context_messages: int = Field(
@@ -195,6 +203,18 @@ class Settings(BaseSettings):
                 " (* only together with ALLOW_ANY_ORIGIN=true)"
             )
         return tuple(dict.fromkeys(origins))
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(str(ipaddress.ip_network(item.strip())) for item in value.split(",") if item.strip())
+        except ValueError:
+            raise ValueError(
+                "a comma-separated list of IP addresses or networks, such as 127.0.0.1, 10.0.0.0/8"
+            ) from None
 
     @field_validator("chat_context_tokens_by_model", mode="before")
     @classmethod
