@@ -130,7 +130,12 @@ def fuzz(rng: random.Random, path: str) -> str | bytes:
     if kind < 0.5:
         prefix, data = rng.choice(pages_frames(path))
         for _ in range(rng.randrange(1, 4)):
-            data = changed(data, rng)
+            inner = data[1] if isinstance(data, list) and len(data) > 1 and rng.random() < 0.9 else None
+            part = rng.choice(("payload", "payload", "router_data"))
+            if isinstance(inner, dict) and part in inner:
+                inner[part] = changed(inner[part], rng)  # what is wrong further out is not looked into
+            else:
+                data = changed(data, rng)
         prefix = prefix if rng.random() < 0.9 else rng.choice(PREFIXES)
         return prefix + json.dumps(data)
     if kind < 0.7:
