@@ -95,10 +95,10 @@ def running_server(
 
 
 def app_environment(**variables: str) -> Mapping[str, str]:
-    ours = ("OPENAI_", "CHAT_", "REFLEX_", "DATABASE_URL", "PORT", "HOST", "ALLOW")
+    ours = ("OPENAI_", "CHAT_", "REFLEX_", "DATABASE_URL", "PORT", "HOST", "ALLOW", "TRUSTED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     # An empty variable is its default, whatever a developer's .env says.
-    return kept | {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "HOST": "127.0.0.1"} | variables
+    return kept | {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "HOST": "127.0.0.1", "TRUSTED_PROXIES": ""} | variables
 
 
 def _wait_until_it_answers(server: Server) -> None:
