@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import reflex as rx
@@ -11,6 +12,7 @@ from reflex.utils.exec import is_prod_mode
 from reflex.utils.prerequisites import get_web_dir
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chat_app import doctor, layout, log
 from chat_app.api import cookie, headers
@@ -18,8 +20,9 @@ from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
-from chat_app.socket_guard import guard_socket
-from chat_app.state import Live
+from chat_app.socket_guard import SocketGuard
+from chat_app.socket_limits import SocketLimits
+from chat_app.state import Live, notice_update
 from chat_app.streaming.flusher import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,20 @@ def with_headers(inner: ASGIApp) -> ASGIApp:
     )
 
 
+def with_guard(inner: ASGIApp) -> ASGIApp:
+    """Close the server's socket to all that is not ours."""
+    limits = SocketLimits(connections=settings.chat_connections, per_address=settings.chat_connections_per_address)
+    return SocketGuard(inner, origins=settings.allowed_origins, limits=limits, notice=notice_update)
+
+
+def with_proxies(inner: ASGIApp) -> ASGIApp:
+    """Believe the operator's own proxies what they say of a request's address and scheme, and nobody else."""
+    if not settings.trusted_proxies:
+        return inner
+    believing: Any = ProxyHeadersMiddleware  # uvicorn has its own types for ASGI
+    return believing(inner, trusted_hosts=list(settings.trusted_proxies))
+
+
 def cookie_script() -> rx.Component:
     """Fetch the cookie for a page that Vite serves, before the page's own scripts open the socket.
 
@@ -69,8 +86,9 @@ def report(exception: Exception) -> None:  # Reflex asks for this name
 
 
 def report_page(exception: Exception) -> None:
-    """Log what a browser says went wrong in it: anybody may send that, so it is one short line."""
-    logger.warning("a page reports: %s", " ".join(str(exception).split())[:300])
+    """Log what a browser says went wrong in it: anybody may send that, so it is one short line of printable text."""
+    words = "".join(char if char.isprintable() else " " for char in str(exception)).split()
+    logger.warning("a page reports: %s", " ".join(words)[:300])
 
 
 @asynccontextmanager
@@ -83,7 +101,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=cookie.routes), with_cookie, with_headers],
+    api_transformer=[Starlette(routes=cookie.routes), with_cookie, with_headers, with_guard, with_proxies],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),
@@ -91,7 +109,6 @@ app = rx.App(
     backend_exception_handler=report,
     frontend_exception_handler=report_page,
 )
-guard_socket(app)
 app.register_lifespan_task(lifespan)
 app.add_page(home.home, route=home.ROUTE, title="Tributary", on_load=home.Home.lead)
 app.add_page(thread.thread, route=thread.ROUTE, title="Tributary", on_load=Live.watch)

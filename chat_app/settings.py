@@ -102,6 +102,14 @@ class Settings(BaseSettings):
         default_factory=_own_origins, description="Origins whose pages may connect: exact, no path."
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Proxies whose word on a client's address and scheme is taken."
+    )
+    chat_connections: int = Field(default=5000, ge=1, le=1_000_000, description="Open pages that may be connected.")
+    chat_connections_per_address: int = Field(
+        default=200, ge=1, le=1_000_000, description="Those of them that may be of one address."
+    )
+
     chat_log_level: LogLevel = Field(default=LogLevel.INFO, description="What the app's own log begins at.")
     chat_accepted_dangers: Annotated[tuple[Check, ...], NoDecode] = Field(
         default=(), description="Checks whose dangers the operator knows of; the server starts in spite of them."
@@ -254,6 +262,18 @@ class Settings(BaseSettings):
         if not set(names) <= set(Check):
             raise ValueError("a comma-separated list of " + ", ".join(Check))
         return tuple(dict.fromkeys(Check(name) for name in names))
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(str(ipaddress.ip_network(item.strip())) for item in value.split(",") if item.strip())
+        except ValueError:
+            raise ValueError(
+                "a comma-separated list of IP addresses or networks, such as 127.0.0.1, 10.0.0.0/8"
+            ) from None
 
     @field_validator("chat_context_tokens_by_model", mode="before")
     @classmethod

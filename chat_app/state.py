@@ -18,6 +18,7 @@ from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.identity import Identity, NotRecognised, SignedOut
 from chat_app.limits import TooMuch
 from chat_app.services import services
+from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, TabUpdate
 from chat_app.threads import NotNow
@@ -34,6 +35,8 @@ NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allo
 SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
 GONE = "This does not exist any more, or is not for you."
 NOT_YOURS = "You may read this thread, but not do that in it."
+
+_running = AtOnce(HANDLERS_AT_ONCE)
 
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
@@ -66,8 +69,29 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
     """Make a handler one that any client may call, with any arguments, whatever the page shows.
 
     It becomes a background event. Its arguments are checked strictly against their annotations, for Reflex passes on
-    what it cannot convert; and what a person can do something about is told to them.
+    what it cannot convert; and what a person can do something about is told to them. Of one socket only so many run
+    at a time.
     """
+    checked = _checked(handler)
+
+    @functools.wraps(checked)
+    async def bounded(self: rx.State, /, *args: Any, **kwargs: Any) -> Any:
+        with _running.taken(self.router.session.session_id) as may_run:
+            return await (checked(self, *args, **kwargs) if may_run else tell(self, TOO_MUCH))
+
+    bounded.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
+    return rx.event(background=True)(bounded)
+
+
+def by_page_load(handler: Callable[..., Awaitable[Any]]) -> Any:
+    """Make a handler one that the load of its page begins, as a background event, and that no client may call.
+
+    Reflex ends it when the page is left or its socket goes, which it does not for what a client has called.
+    """
+    return rx.event(background=True)(_checked(handler))
+
+
+def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
     signature = inspect.signature(handler)
     hints = get_type_hints(handler, include_extras=True)
     adapters = {
@@ -95,8 +119,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await tell(self, str(error))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
-    checked.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
-    return rx.event(background=True)(checked)
+    return checked
 
 
 MessageId = Annotated[int, Field(ge=1, lt=2**31)]
@@ -108,6 +131,12 @@ async def tell(state: rx.State, notice: str) -> None:
     """Show a sentence on the tab."""
     async with state:
         (await state.get_state(Viewer)).notice = notice
+
+
+def notice_update(notice: str) -> dict[str, Any]:
+    """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
+    var = str(Viewer.notice).rpartition(".")[2]  # its name in the browser, which Reflex marks with a suffix
+    return {"delta": {Viewer.get_full_name(): {var: notice}}}
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -125,7 +154,7 @@ def tab_of(state: rx.State) -> str:
 
 
 def address_of(state: rx.State) -> str:
-    """The address that the tab connects from."""
+    """The address that the tab connects from: its genuine peer's, or what one of TRUSTED_PROXIES says of it."""
     return state.router.session.client_ip
 
 
@@ -203,7 +232,7 @@ class Live(rx.State):
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
 
-    @remote
+    @by_page_load
     async def watch(self) -> None:
         """Show a thread and keep it up to date; its page's load begins it, leaving it or losing the socket ends it."""
         thread_id = thread_in_address(self)

@@ -1,4 +1,4 @@
-"""What many tests need: a database of their own, and a core that runs on it."""
+"""What many tests need: a database of their own, a core that runs on it, and servers that they share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Generator
@@ -10,6 +10,7 @@ import pytest
 from chat_app.db import Database
 from tests.support.core import Core
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.site import Site, running_site
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +67,17 @@ async def core(database: Database) -> AsyncIterator[Core]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@pytest.fixture(scope="session")
+def production_site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
+    """The production server, one for the whole run."""
+    with running_site(tmp_path_factory.mktemp("production"), "prod") as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def development_site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
+    """The development server, `reflex run`, one for the whole run."""
+    with running_site(tmp_path_factory.mktemp("development"), "dev") as site:
+        yield site

@@ -100,6 +100,9 @@ def test_an_empty_variable_means_the_default(name: str, monkeypatch: pytest.Monk
         ("ALLOWED_ORIGINS", "*", "(* only together with ALLOW_ANY_ORIGIN=true)"),
         ("ALLOWED_ORIGINS", "https://*.example.org", "a comma-separated list of exact origins"),
         ("ALLOWED_ORIGINS", "chat.example.org", "a comma-separated list of exact origins"),
+        ("TRUSTED_PROXIES", "proxy.example.org", "a comma-separated list of IP addresses or networks"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "such as 127.0.0.1, 10.0.0.0/8"),
+        ("CHAT_CONNECTIONS_PER_ADDRESS", "0", "a whole number from 1 to 1000000"),
         ("ALLOWED_ORIGINS", "null", "a comma-separated list of exact origins"),
         ("ALLOWED_ORIGINS", "https://ok.example.org,https://chat.example.org/page", "exact origins"),
         ("ALLOW_ANY_ORIGIN", "perhaps", "true or false"),
@@ -170,6 +173,13 @@ def test_a_key_or_an_endpoint_takes_the_place_of_the_demo_model(name: str, value
     monkeypatch.setenv(name, value)
 
     assert not read_settings().uses_demo_model
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch):
+    assert read_settings().trusted_proxies == ()
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8 ,::1")
+
+    assert read_settings().trusted_proxies == ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
 
 
 def test_a_relative_database_file_is_in_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

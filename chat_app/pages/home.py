@@ -7,7 +7,7 @@ import reflex as rx
 from chat_app.components import words
 from chat_app.components.notices import notice
 from chat_app.services import services
-from chat_app.state import Viewer, address_of, remote, tab_of, who_asks
+from chat_app.state import Viewer, address_of, by_page_load, tab_of, who_asks
 
 ROUTE = "/"
 
@@ -15,7 +15,7 @@ ROUTE = "/"
 class Home(rx.State):
     """The way from `/` to a thread."""
 
-    @remote
+    @by_page_load
     async def lead(self) -> Any:
         """Go to the newest thread; on an empty database the seeded conversation begins."""
         thread_id = await services().home(await who_asks(self), tab_of(self), address=address_of(self))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Site
 from tests.support.scripted_model import Drop, Hang, Say
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Site
 from tests.support.canary import KEY, MARK, leaks
 from tests.support.scripted_model import (
     BAD_JSON,
@@ -24,6 +23,7 @@ from tests.support.scripted_model import (
     refused,
 )
 from tests.support.server import PROJECT
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]

@@ -9,10 +9,10 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from chat_app.db import Database
-from tests.browser.conftest import Site
 from tests.browser.pathological import NEAR_THE_LIMITS, PATHOLOGICAL, RENDERED
 from tests.browser.vectors import EVIL, SAMPLE, VECTORS
 from tests.support.planted import PER_PAGE, STEPS, Planted
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]

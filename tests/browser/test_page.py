@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Site
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT, Hang, Say
 from tests.support.scripted_model import ScriptedModelThread as Model
 from tests.support.server import free_port, running_server
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]

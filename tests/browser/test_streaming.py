@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import Site
 from tests.support.scripted_model import Hold, Say
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]

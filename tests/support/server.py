@@ -95,10 +95,10 @@ def running_server(
 
 
 def app_environment(**variables: str) -> Mapping[str, str]:
-    ours = ("OPENAI_", "CHAT_", "REFLEX_", "DATABASE_URL", "PORT", "HOST", "ALLOW", "GRANIAN_")
+    ours = ("OPENAI_", "CHAT_", "REFLEX_", "DATABASE_URL", "PORT", "HOST", "ALLOW", "GRANIAN_", "TRUSTED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     # An empty variable is its default, whatever a developer's .env says.
-    own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "HOST": "127.0.0.1"}
+    own = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "HOST": "127.0.0.1", "TRUSTED_PROXIES": ""}
     # All of a test's people come from one address, and write faster than people do.
     hasty = {"CHAT_MESSAGES_PER_MINUTE": "0", "CHAT_MESSAGES_PER_MINUTE_PER_ADDRESS": "0", "CHAT_THREADS_PER_DAY": "0"}
     return kept | own | hasty | {"CHAT_THREADS_PER_DAY_PER_ADDRESS": "0"} | variables
