@@ -22,7 +22,7 @@ from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, ThreadFeed
 from chat_app.identity import Identity
 from chat_app.limits import Turns
-from chat_app.llm import OpenAIModel, Turn
+from chat_app.llm import OnWait, OpenAIModel, Turn
 from chat_app.models import Attempt, Message, Thread
 from chat_app.settings import Settings
 from chat_app.streaming import (
@@ -64,7 +64,7 @@ class Model(Protocol):
 
     name: str
 
-    def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
+    def reply(self, turns: Sequence[Turn], model: str, *, on_wait: OnWait) -> AsyncGenerator[str | Finish]:
         """Deltas, and at last a `Finish`; closing it lets go of the model. Raises `SourceError`."""
         ...
 
@@ -85,6 +85,7 @@ class Services:
         self._flusher = Flusher(
             database,
             close_hook=self._store_reply,
+            explain_hook=threads.change_reply,
             on_commit=self._committed,
             on_away=self._away,
             renew_every=settings.chat_lease_renew,
@@ -367,7 +368,7 @@ class Services:
         settings = self.settings
         writer = Writer(
             stream_id,
-            lambda: self._ask(attempt, thread.model),
+            lambda: self._ask(attempt, thread.model, writer.explain),
             claim_hook=threads.change_reply,
             transactions=self.database,
             hub=self._hub,
@@ -403,7 +404,7 @@ class Services:
         )
         replies.info(json.dumps({**known, **times, "ended": since_asked(stream.ended), **counts}))
 
-    async def _ask(self, attempt: Attempt, model: str) -> AsyncIterator[str | Finish]:
+    async def _ask(self, attempt: Attempt, model: str, on_wait: OnWait) -> AsyncIterator[str | Finish]:
         settings = self.settings
         async with self.database.read() as session:
             turns = await context.turns_before(
@@ -416,7 +417,7 @@ class Services:
                 system_prompt=settings.chat_system_prompt,
                 so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
             )
-        async with contextlib.aclosing(self._model.reply(turns, model)) as items:
+        async with contextlib.aclosing(self._model.reply(turns, model, on_wait=on_wait)) as items:
             async for item in items:
                 yield item
 
