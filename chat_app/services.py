@@ -262,8 +262,10 @@ class Services:
         finally:
             self._is_closing = True
             self.tabs.end_all()
-            for task in (*self._aside, *self._writing, *work):
-                if not task.cancelling():  # a second cancellation would cost a writer its tail
+            for task in (*self._aside, *work):
+                task.cancel()
+            for task in self._writing:
+                if not task.cancelling():  # a second cancellation would cost it its tail
                     task.cancel()
             await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
