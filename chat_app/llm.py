@@ -1,7 +1,8 @@
 """The model: any endpoint that speaks OpenAI's chat completions."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,13 @@ TRIES = 3
 """Requests for one reply, as long as none of it has come."""
 LONGEST_WAIT = 20.0
 """Seconds that a rate limit may ask to wait and be waited for; a person can wait longer better than a request can."""
+TOLD_FROM = 2.0
+"""Seconds from which on a wait is told; a shorter one is over before anybody has read about it."""
 LONGEST_BELIEVED = 30 * 86_400.0
 """Seconds of a wait that are believed."""
+USAGE_WITHIN = 3.0
+"""Seconds that the usage is waited for after the finish_reason: it comes right behind, or never. An endpoint that keeps
+its connection open would keep a complete reply `streaming` until it counted as silent."""
 PAYMENT_REQUIRED = 402
 MOST_TOKENS = 2**31 - 1
 """What the column of a count holds."""
@@ -49,6 +55,10 @@ NOT_A_MODEL = "What answers at the model's address is not a model."
 FILTERED = "The model's content filter ended the reply."
 CUT_OFF = "Cut off at the length limit."
 REFUSED = "The model declined to answer."
+
+
+OnWait = Callable[[str], None]
+"""Told why a reply does not begin yet, in a sentence for people, and "" when it goes on; it must not block."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,13 @@ class OpenAIModel:
             http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
-    async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
+    async def reply(
+        self, turns: Sequence[Turn], model: str, *, on_wait: OnWait = lambda _: None
+    ) -> AsyncGenerator[str | Finish]:
         """The deltas of a reply ("" for reasoning), and at last a `Finish`.
 
-        What passes by itself is tried again, with growing pauses, as long as nothing of the reply has come.
+        What passes by itself is tried again, with growing pauses, as long as nothing of the reply has come. `on_wait`
+        hears of each pause that is long enough to be noticed.
 
         Raises:
             SourceError: with a sentence of ours.
@@ -92,7 +105,11 @@ class OpenAIModel:
         has_begun = False
         try:
             tries = AsyncRetrying(
-                stop=stop_after_attempt(TRIES), wait=_pause, retry=retry_if_exception(_may_pass), reraise=True
+                stop=stop_after_attempt(TRIES),
+                wait=_pause,
+                retry=retry_if_exception(_may_pass),
+                reraise=True,
+                sleep=_telling(on_wait),
             )
             stream, items, first = await tries(self._begin, turns, model or self.name)
             has_begun = True
@@ -171,11 +188,25 @@ def _too_much(wait: float | None) -> str:
     return f"The model has too much to do. Try again in about {in_words(wait)}."
 
 
+def _telling(on_wait: OnWait) -> Callable[[float], Awaitable[None]]:
+    """A sleep that says why it takes so long."""
+
+    async def sleep(seconds: float) -> None:
+        if seconds < TOLD_FROM:
+            await asyncio.sleep(seconds)
+            return
+        on_wait(f"The model is busy; trying again in {seconds:.0f} s.")
+        await asyncio.sleep(seconds)
+        on_wait("")
+
+    return sleep
+
+
 def _may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed a little later."""
-    if isinstance(error, openai.RateLimitError):
+    if isinstance(error, openai.RateLimitError | openai.InternalServerError):
         return error.code not in QUOTA_CODES and (_retry_after(error) or 0) <= LONGEST_WAIT
-    return isinstance(error, openai.APIConnectionError | openai.InternalServerError | SourceEndedEarly)
+    return isinstance(error, openai.APIConnectionError | SourceEndedEarly)
 
 
 def _pause(state: RetryCallState) -> float:
@@ -236,10 +267,17 @@ class _Heard:
 
 async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
     heard = _Heard()
+    until: float | None = None
     try:
-        async for frame in stream:
+        while True:
+            async with asyncio.timeout_at(until):
+                frame = await anext(stream)
             if (text := heard.take(frame)) is not None:
                 yield text
+            if until is None and heard.finish_reason is not None:
+                until = asyncio.get_running_loop().time() + USAGE_WITHIN
+    except StopAsyncIteration:
+        pass
     except Exception:
         if heard.finish_reason is None:  # what breaks once the reply is complete breaks nothing
             raise

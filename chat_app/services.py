@@ -23,7 +23,7 @@ from chat_app.demo_model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, Endings, ThreadFeed
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
-from chat_app.llm import OpenAIModel, Turn
+from chat_app.llm import OnWait, OpenAIModel, Turn
 from chat_app.members import InviteView, MemberView
 from chat_app.models import Attempt, MemberRole, Message, Thread, Visibility
 from chat_app.settings import Settings
@@ -68,7 +68,7 @@ class Model(Protocol):
 
     name: str
 
-    def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
+    def reply(self, turns: Sequence[Turn], model: str, *, on_wait: OnWait) -> AsyncGenerator[str | Finish]:
         """Deltas, and at last a `Finish`; closing it lets go of the model. Raises `SourceError`."""
         ...
 
@@ -89,6 +89,7 @@ class Services:
         self._flusher = Flusher(
             database,
             close_hook=self._store_reply,
+            explain_hook=threads.change_reply,
             on_commit=self._committed,
             on_away=self._away,
             renew_every=settings.chat_lease_renew,
@@ -445,8 +446,10 @@ class Services:
         finally:
             self._is_closing = True
             self.tabs.end_all()
-            for task in (*self._aside, *self._writing, *work):
-                if not task.cancelling():  # a second cancellation would cost a writer its tail
+            for task in (*self._aside, *work):
+                task.cancel()
+            for task in self._writing:
+                if not task.cancelling():  # a second cancellation would cost it its tail
                     task.cancel()
             await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
@@ -560,7 +563,7 @@ class Services:
         settings = self.settings
         writer = Writer(
             stream_id,
-            lambda: self._ask(attempt, thread.model),
+            lambda: self._ask(attempt, thread.model, writer.explain),
             claim_hook=threads.change_reply,
             transactions=self.database,
             hub=self._hub,
@@ -596,7 +599,7 @@ class Services:
         )
         replies.info(json.dumps({**known, **times, "ended": since_asked(stream.ended), **counts}))
 
-    async def _ask(self, attempt: Attempt, model: str) -> AsyncIterator[str | Finish]:
+    async def _ask(self, attempt: Attempt, model: str, on_wait: OnWait) -> AsyncIterator[str | Finish]:
         settings = self.settings
         async with self.database.read() as session:
             turns = await context.turns_before(
@@ -611,7 +614,7 @@ class Services:
             )
         if self._budget.is_limited:
             await self._reserve(attempt, turns)
-        async with contextlib.aclosing(self._model.reply(turns, model)) as items:
+        async with contextlib.aclosing(self._model.reply(turns, model, on_wait=on_wait)) as items:
             async for item in items:
                 yield item
 

@@ -196,6 +196,39 @@ async def test_replies_beyond_the_limit_wait_in_order_and_say_so(database: Datab
             await tab.until(first, "One.", "done")
 
 
+async def test_a_model_that_is_waited_for_says_so_until_it_goes_on(database: Database) -> None:
+    busy = "The model is busy; trying again in 7 s."
+    async with running_world(database) as world:
+        ada, noor = [await person(database) for _ in range(2)]
+        thread_id = await thread(database, ada)
+        async with world.tab("ada", ada, thread_id) as driver, world.tab("noor", noor, thread_id) as follower:
+            tabs = (driver, follower)
+            reply = await world.ask(ada, thread_id, "ada")
+            await world.model.was_asked(1)
+            (on_wait,) = world.model.on_wait
+            for reason in (busy, "", busy):
+                on_wait(reason)
+                for tab in tabs:
+                    await tab.until_screen(
+                        lambda screen, reason=reason: (
+                            (screen.statuses.get(reply), screen.reasons.get(reply)) == ("streaming", reason)
+                        )
+                    )
+
+            on_wait("")
+            world.model.source(0).say("Here. ")
+            for tab in tabs:
+                await tab.until_screen(
+                    lambda screen: screen.texts.get(reply) == "Here. " and screen.reasons.get(reply) == ""
+                )
+            on_wait(busy)
+            await world.services.stop(ada, int(reply.partition(".")[0]))
+            on_wait(busy)
+            for tab in tabs:
+                await tab.until_screen(lambda screen: screen.reasons.get(reply) == "Stopped.")
+                await tab.until(reply, "Here. ", "stopped")
+
+
 async def test_who_waits_is_not_lost_over_a_restart(database: Database) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)

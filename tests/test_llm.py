@@ -9,7 +9,7 @@ from sqlmodel import select
 from chat_app import llm
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.models import Role
-from chat_app.streaming import Finish, Patience, SourceError, Stream, StreamStatus
+from chat_app.streaming import Finish, Patience, SourceError, Stream, StreamStatus, Usage
 from tests.support.core import Core
 from tests.support.scripted_model import (
     BAD_JSON,
@@ -32,13 +32,16 @@ from tests.support.scripted_model import (
     Event,
     Garbage,
     Hang,
+    Hold,
     Html,
     KeepAlives,
+    Raw,
     Say,
     Script,
     ScriptedModel,
     Silence,
     Status,
+    Step,
     reasoning,
     refusal,
     refused,
@@ -88,6 +91,7 @@ async def said(model: OpenAIModel) -> tuple[str, str | Finish]:
         (too_many(45), "The model has too much to do. Try again in about 45 seconds.", 1),
         (too_many(0), "The model has too much to do. Try again in about 0 seconds.", 3),
         (SERVER_ERROR, "The model's server failed.", 3),
+        (Status(503, headers={"Retry-After": "3600"}), "The model's server failed.", 1),
         (Status(418), "The model refused the request.", 1),
         (Status(302, headers={"Location": "/v1/elsewhere"}), "The model refused the request.", 1),
         (Html(), "What answers at the model's address is not a model.", 1),
@@ -176,6 +180,35 @@ async def test_what_passes_by_itself_is_tried_again(endpoint: ScriptedModel, mod
     assert len(endpoint.requests) == 3
 
 
+async def test_a_wait_that_people_notice_is_told_until_it_is_over(
+    endpoint: ScriptedModel, model: OpenAIModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    endpoint.enqueue(too_many(0.01), Drop(), Say(["Short."]))
+    assert await anext(model.reply(TURNS, "", on_wait=told.append)) == "Short."
+    assert told == []
+
+    monkeypatch.setattr(llm, "TOLD_FROM", 0.01)
+    endpoint.enqueue(too_many(0.01), Say(["Long."]))
+    assert await anext(model.reply(TURNS, "", on_wait=told.append)) == "Long."
+    assert told == ["The model is busy; trying again in 0 s.", ""]
+
+
+async def test_a_stop_does_not_sit_out_a_wait(endpoint: ScriptedModel, model: OpenAIModel, core: Core) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    endpoint.enqueue(too_many(7))
+    stream_id = await core.create()
+    writer = core.writer(stream_id, lambda: model.reply(TURNS, "", on_wait=told.put_nowait))
+    writing = asyncio.create_task(writer.run())
+    assert await told.get() == "The model is busy; trying again in 7 s."
+
+    async with asyncio.timeout(1):
+        writer.stop()
+        assert await writing
+    assert (await core.body(stream_id)).status is StreamStatus.STOPPED
+    assert len(endpoint.requests) == 1
+
+
 async def test_a_connection_that_is_refused(endpoint: ScriptedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llm, "_BACKOFF", lambda _: 0.0)
     model = OpenAIModel(settings(openai_base_url="http://127.0.0.1:9/v1"))
@@ -203,11 +236,32 @@ async def test_two_first_replies_at_once_both_switch(endpoint: ScriptedModel, mo
     assert [text for text, _ in await asyncio.gather(said(model), said(model))] == ["Yes.", "Yes."]
 
 
+FINISH = Event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+
+
 async def test_what_breaks_after_the_finish_breaks_nothing(endpoint: ScriptedModel, model: OpenAIModel) -> None:
-    finish = Event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    endpoint.enqueue(Say(["All.", finish, Drop()], finish=None))
+    endpoint.enqueue(Say(["All.", FINISH, Drop()], finish=None))
     text, end = await said(model)
     assert (text, isinstance(end, Finish)) == ("All.", True)
+
+
+@pytest.mark.parametrize("steps", [[Hang()], [KeepAlives()], [Raw(b"data: [DONE]\n\n"), Hang()]])
+async def test_a_connection_that_stays_open_after_the_finish_is_left(
+    endpoint: ScriptedModel, model: OpenAIModel, monkeypatch: pytest.MonkeyPatch, steps: Sequence[Step]
+) -> None:
+    monkeypatch.setattr(llm, "USAGE_WITHIN", 0.05)
+    endpoint.enqueue(Say(["All.", FINISH, USAGE_ONLY, *steps], finish=None))
+    assert await said(model) == ("All.", Finish("", Usage(3, 2)))
+    await endpoint.cancelled(0)
+
+
+async def test_usage_that_comes_a_little_after_the_finish_is_taken(endpoint: ScriptedModel, model: OpenAIModel) -> None:
+    endpoint.enqueue(Say(["All.", FINISH, Hold()], finish=None))
+    saying = asyncio.create_task(said(model))
+    await endpoint.held(1)
+    endpoint.release()
+    assert await saying == ("All.", Finish("", Usage(7, 1)))
+    await endpoint.finished(0)
 
 
 async def test_a_nonsensical_wait_is_not_believed(endpoint: ScriptedModel, model: OpenAIModel) -> None:

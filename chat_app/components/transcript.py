@@ -123,7 +123,7 @@ def _ending(icon_name: str, tone: str, row: _RowView) -> rx.Component:
 
 
 def _reason(row: _RowView) -> rx.Component:
-    """Why a reply ended otherwise than well, or does not begin."""
+    """Why a reply ended otherwise than well, or does not go on."""
     return rx.fragment(
         rx.match(
             row.status,

@@ -42,6 +42,14 @@ ClosingHook = Callable[[AsyncSession, StreamId, Ending], Awaitable[None]]
 """What the application stores in the very transaction that ends a stream, such as the message's text."""
 
 
+ExplainHook = Callable[[AsyncSession, StreamId], Awaitable[None]]
+"""What the application changes in the very transaction that says why a stream does not grow."""
+
+
+async def explain_nothing(session: AsyncSession, stream_id: StreamId) -> None:
+    """The explain hook of an application that keeps nothing beside the stream."""
+
+
 async def close_nothing(session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
     """The closing hook of an application that keeps nothing beside the stream."""
 
@@ -72,6 +80,10 @@ class Lane:
         self._ending: Ending | None = None
         self._ends = False
         """Whether the last `write` held the ending; one may be given at any time, also while a write is under way."""
+        self._reason = self._telling = ""
+        """Why it does not grow at the moment, and what the last `write` held of that."""
+        self._told: str | None = ""
+        """What is committed of it; None while nobody knows, for a commit's answer may be lost."""
         self._first_delta: datetime | None = None
         self._deltas = 0
         self._chunks = 0
@@ -93,6 +105,11 @@ class Lane:
         if due_at is not None and (was_due_at is None or due_at <= now):
             self._wake()
 
+    def explain(self, reason: str) -> None:
+        """Say why there is nothing to add at the moment, "" once there is; never blocks."""
+        self._reason = reason
+        self._wake()
+
     def end(self, ending: Ending) -> asyncio.Future[bool]:
         """Write what is left, and the ending with it; a second ending is ignored, for the first one holds."""
         if self._ending is None:
@@ -104,12 +121,12 @@ class Lane:
         """The moment from which it has something to write, on the lane's clock; None once it has ended."""
         if self.is_stored.done():
             return None
-        if self._taken or self._ending is not None:
+        if self._taken or self._ending is not None or self._reason != self._told:
             return self._not_before
         due_at = self._chunker.due_at()
         return max(self._renew_at if due_at is None else min(due_at, self._renew_at), self._not_before)
 
-    async def write(self, session: AsyncSession, close_hook: ClosingHook) -> int:
+    async def write(self, session: AsyncSession, close_hook: ClosingHook, explain_hook: ExplainHook) -> int:
         """Write what is due within the caller's transaction, and return the length that is stored if it commits."""
         ending = self._ending
         self._ends = ending is not None
@@ -120,6 +137,11 @@ class Lane:
             length = await store.append(session, self.lease, length, self._taken, first_delta=self._first_delta)
         elif ending is None:
             await store.renew(session, self.lease)
+        self._telling = self._reason
+        if ending is None and self._telling != self._told:
+            self._told = None
+            await store.explain(session, self.lease, self._telling)
+            await explain_hook(session, self.lease.stream_id)
         if ending is not None:
             if not await store.close(session, self.lease, ending, Counts(self._deltas, chunks)):
                 raise LeaseLost(self.lease.stream_id)
@@ -132,6 +154,7 @@ class Lane:
         self._chunks += length > self.stored
         self._taken = self._taken[length - self.stored :]
         self.stored = length
+        self._told = self._telling
         self._renew_at = self._clock() + self._renew_every
         if self._ends and not self.is_stored.done():
             self.is_stored.set_result(True)
@@ -158,6 +181,7 @@ class Flusher:
         transactions: Transactions,
         *,
         close_hook: ClosingHook = close_nothing,
+        explain_hook: ExplainHook = explain_nothing,
         on_commit: Callable[[], None] = lambda: None,
         on_away: Callable[[bool], None] = lambda _: None,
         renew_every: float = 5.0,
@@ -166,6 +190,7 @@ class Flusher:
         """Args:
         transactions: where the tables are.
         close_hook: called in the transaction that ends a stream.
+        explain_hook: called in the transaction that says why a stream does not grow, or that it does again.
         on_commit: called after each commit, to wake who reads the tables; must not block.
         on_away: told when replies are given up because the database is away, and when it answers again.
         renew_every: seconds between two beats of a stream that writes nothing.
@@ -173,6 +198,7 @@ class Flusher:
         """
         self._transactions = transactions
         self._close_hook = close_hook
+        self._explain_hook = explain_hook
         self._on_commit = on_commit
         self._on_away = on_away
         self._renew_every = renew_every
@@ -264,7 +290,7 @@ class Flusher:
             for lane in batch:
                 try:
                     async with session.begin_nested():
-                        length = await lane.write(session, self._close_hook)
+                        length = await lane.write(session, self._close_hook, self._explain_hook)
                 except LeaseLost:
                     lost.append(lane)
                 except DATABASE_AWAY:

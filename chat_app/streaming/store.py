@@ -135,6 +135,16 @@ async def renew(session: AsyncSession, lease: Lease) -> None:
         raise LeaseLost(lease.stream_id)
 
 
+async def explain(session: AsyncSession, lease: Lease, reason: str) -> None:
+    """Say of a live stream why it does not grow at the moment, "" once it does; a sign of life too.
+
+    Raises:
+        LeaseLost: as for `append`.
+    """
+    if not await _changed(session, _if_held(lease).values(reason=reason, beat=Stream.beat + 1)):
+        raise LeaseLost(lease.stream_id)
+
+
 async def close(session: AsyncSession, lease: Lease, ending: Ending, counts: Counts | None = None) -> bool:
     """End a stream that this lease holds; False if it has ended already, or belongs to another writer."""
     ended = _ended(_if_held(lease), ending)

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from chat_app.streaming.flusher import ANSWER_WITHIN
+
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another writer before it gives up; the flusher then tries again."""
 
@@ -45,15 +47,35 @@ class EngineTransactions:
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
-        """A session whose reads see one moment; what it changes is not kept."""
-        async with AsyncSession(self._reading, expire_on_commit=False) as session:
+        """A session whose reads see one moment; what it changes is not kept.
+
+        Raises:
+            TimeoutError: a server has not answered for too long; so of `write`.
+        """
+        async with self._in_time(self.engine), AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
         """A session that may write, committed at the end of the block and rolled back by an exception."""
-        async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+        async with (
+            self._in_time(self.writer),
+            self._turn,
+            AsyncSession(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
+
+    @asynccontextmanager
+    async def _in_time(self, engine: AsyncEngine) -> AsyncGenerator[None]:
+        """Leave a server's connection that hangs: it may do so for ever, and the idle ones beside it as well."""
+        patience = asyncio.timeout(None if self.is_sqlite else ANSWER_WITHIN)
+        try:
+            async with patience:
+                yield
+        finally:
+            if patience.expired():
+                await engine.dispose()
 
 
 def prepare_sqlite(engine: Any) -> None:

@@ -112,6 +112,7 @@ class Writer:
         self._claim_hook = claim_hook
         self._verdict: Ending | None = None
         self._pump: asyncio.Task[Ending] | None = None
+        self._lane: Lane | None = None
 
     async def run(self) -> bool:
         """Write the stream to its end; False if another writer had it, or took it.
@@ -128,6 +129,7 @@ class Writer:
             self._hub.channel(self.stream_id) as channel,
             self._flusher.lane(lease, self._rule, on_lost=self._lost, on_away=self._away) as lane,
         ):
+            self._lane = lane
             self._pump = asyncio.create_task(self._read_model(channel, lane), name=f"model of {self.stream_id}")
             if self._verdict is not None:
                 self._pump.cancel()
@@ -143,6 +145,14 @@ class Writer:
     def stop(self) -> None:
         """End the stream as `stopped`, keeping its text; before the first delta and twice are fine."""
         self._give_up(STOPPED)
+
+    def explain(self, reason: str) -> None:
+        """Say why the source gives nothing at the moment, in a sentence for people, and "" once it does.
+
+        For the source to call; it never blocks, and the stream's row says so soon after.
+        """
+        if self._lane is not None:
+            self._lane.explain(reason)
 
     def _lost(self) -> None:
         self._give_up(STOPPED)  # what the ending says is not stored: the stream belongs to another writer

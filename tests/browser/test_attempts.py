@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import expect
 
-from tests.support.scripted_model import Drop, Hang, Say
+from tests.support.scripted_model import Drop, Hang, Say, too_many
 from tests.support.site import Site
 from tests.support.visitor import Visitor
 
@@ -35,6 +35,21 @@ async def test_a_failed_reply_is_failed_for_all_and_retry_makes_a_version_beside
     await expect(other.page.locator(f'article[data-message="{reply}"] .message-text')).to_have_text("A whole answer.")
     await tab.page.get_by_role("button", name="Later version").click()
     await expect(tab.page.locator(f'article[data-message="{reply}"] .message-text')).to_have_text("A whole answer.")
+
+
+async def test_who_waits_for_a_busy_model_is_told_and_can_stop(production_site: Site, visitor: MakeVisitor) -> None:
+    tab = await visitor().begin(production_site.server.url)
+    other = await visitor().open(tab.page.url)
+    production_site.model.enqueue(too_many(15))
+    await tab.send("@gpt tell us")
+    for each in (tab, other):
+        await each.shows("The model is busy; trying again in 15 s.", status="streaming")
+
+    await other.page.get_by_role("button", name="Stop this reply").click()
+
+    for each in (tab, other):
+        await each.shows("Stopped.", status="stopped")
+        await expect(each.page.get_by_text("The model is busy")).to_have_count(0)
 
 
 async def test_continue_goes_on_in_place(production_site: Site, visitor: MakeVisitor) -> None:

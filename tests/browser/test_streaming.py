@@ -1,10 +1,14 @@
 """A reply as people see it: deltas for the tab that asked, sentences for everybody else, and nothing lost."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
+from playwright.async_api import expect
 
-from tests.support.scripted_model import Hold, Say
+from chat_app.components.words import UNSAVED
+from tests.support.scripted_model import Hang, Hold, Say
 from tests.support.site import Site
 from tests.support.visitor import Visitor
 
@@ -113,3 +117,34 @@ async def test_two_replies_at_once_do_not_mix(site: Site, visitor: Callable[[], 
         for colour in ("red", "blue"):
             reply = await tab.shows(f"{colour}59.", status="done")
             assert await tab.text_of(reply) == " ".join(f"{colour}{number}." for number in range(60))
+
+
+@pytest.mark.chaos
+async def test_what_is_not_saved_says_so_stays_and_is_saved_when_the_database_is_back(
+    production_site: Site, visitor: Callable[[], Visitor]
+) -> None:
+    ada, noor = visitor(), visitor()
+    asking = await ada.begin(production_site.server.url)
+    other = await noor.open(asking.page.url)
+    production_site.model.enqueue(Say(["Saved. ", Hold(), "Not saved. ", Hang()]))
+    asked = production_site.asked
+    await asking.send("@gpt tell us")
+    for tab in (asking, other):
+        reply = await tab.shows("Saved.", status="streaming")
+
+    with closing(sqlite3.connect(production_site.server.database, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN EXCLUSIVE")
+        production_site.model.release()
+        await asking.shows("Saved. Not saved.", status="streaming")
+        for tab in (asking, other):
+            await expect(tab.page.get_by_text(UNSAVED)).to_be_visible(timeout=40_000)
+        await production_site.has_let_go(asked)
+        assert await asking.text_of(reply) == "Saved. Not saved."
+        somebody.execute("ROLLBACK")
+
+    for tab in (asking, other):
+        assert await tab.ends(reply, "error") == "Saved. Not saved."
+        await tab.shows("The database was away for too long.")
+        await expect(tab.page.get_by_text(UNSAVED)).to_have_count(0)
+    await asking.page.reload()
+    assert await asking.shows("Saved. Not saved.", status="error") == reply

@@ -14,6 +14,10 @@ from tests.support.scripted_model import Hold, Say, ScriptedModel
 
 DELTAS = ("One sentence. ", "And half ", "of another")
 TEXT = "".join(DELTAS)
+on_both_if_asked = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)], indirect=True
+)
+"""Runs on PostgreSQL too, but only by `make chaos`: it starts several processes, each of which takes its seconds."""
 RESTARTED = End(StreamStatus.ERROR, "The server restarted.", len(TEXT))
 EXPIRY = 2.0
 """Seconds; many beats long, so that a busy machine takes no living writer for a dead one."""
@@ -71,6 +75,7 @@ async def running(
         yield await asyncio.gather(*starting)
 
 
+@on_both_if_asked
 async def test_of_twenty_starts_in_four_processes_one_calls_the_model_and_all_follow(
     database: Database, model: ScriptedModel
 ) -> None:
@@ -91,6 +96,7 @@ async def test_of_twenty_starts_in_four_processes_one_calls_the_model_and_all_fo
             assert await follower == (TEXT + ".", End(StreamStatus.DONE, "", len(TEXT) + 1))
 
 
+@on_both_if_asked
 async def test_a_stop_from_another_process_cancels_the_model_and_keeps_the_text(
     database: Database, model: ScriptedModel
 ) -> None:
@@ -110,6 +116,7 @@ async def test_a_stop_from_another_process_cancels_the_model_and_keeps_the_text(
             assert await start == [True]
 
 
+@pytest.mark.on_both_databases
 async def test_a_process_that_begins_takes_nothing_from_a_living_one(database: Database, model: ScriptedModel) -> None:
     model.enqueue(Say([*DELTAS, Hold(), "."]))
     async with running(1, database, model) as (writing,):
@@ -124,6 +131,7 @@ async def test_a_process_that_begins_takes_nothing_from_a_living_one(database: D
         assert await start == [True]
 
 
+@on_both_if_asked
 async def test_a_killed_process_is_outlived_by_its_text_and_by_its_neighbours(
     database: Database, model: ScriptedModel
 ) -> None:
@@ -165,6 +173,7 @@ async def test_a_lone_process_ends_what_a_killed_one_left_and_starts_what_it_nev
         assert len(model.requests) == 2
 
 
+@pytest.mark.on_both_databases
 async def test_a_jump_of_the_wall_clock_ends_no_living_reply_and_spares_no_dead_one(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from chat_app.llm import Turn
+from chat_app.llm import OnWait, Turn
 from chat_app.streaming import Finish
 from tests.support.core import HandFed
 
@@ -19,6 +19,8 @@ class FakeModel:
     def __init__(self) -> None:
         self.asked: list[list[Turn]] = []
         self.sources: list[HandFed] = []
+        self.on_wait: list[OnWait] = []
+        """What each request wants to be told with why it does not begin."""
         self._waiting = asyncio.Event()
 
     def source(self, number: int) -> HandFed:
@@ -34,8 +36,11 @@ class FakeModel:
                 self._waiting.clear()
                 await self._waiting.wait()
 
-    async def reply(self, turns: Sequence[Turn], model: str) -> AsyncGenerator[str | Finish]:
+    async def reply(
+        self, turns: Sequence[Turn], model: str, *, on_wait: OnWait = lambda _: None
+    ) -> AsyncGenerator[str | Finish]:
         self.asked.append(list(turns))
+        self.on_wait.append(on_wait)
         self._waiting.set()
         items = self.source(len(self.asked) - 1)()
         try:
