@@ -30,6 +30,23 @@ ENTRY_POINTS = {
     "reflex___state____state.chat_app___pages___thread____composer.retry",
     "reflex___state____state.chat_app___pages___thread____composer.send",
     "reflex___state____state.chat_app___pages___thread____composer.stop",
+    "reflex___state____state.chat_app___pages___account____account.make_token",
+    "reflex___state____state.chat_app___pages___account____account.revoke_token",
+    "reflex___state____state.chat_app___pages___account____account.show",
+    "reflex___state____state.chat_app___pages___account____account.sign_out_elsewhere",
+    "reflex___state____state.chat_app___pages___account____account.sign_out_everywhere",
+    "reflex___state____state.chat_app___pages___join____join.join",
+    "reflex___state____state.chat_app___pages___thread____composer.clear",
+    "reflex___state____state.chat_app___pages___thread____composer.rename",
+    "reflex___state____state.chat_app___sharing____sharing.forget",
+    "reflex___state____state.chat_app___sharing____sharing.hand_over",
+    "reflex___state____state.chat_app___sharing____sharing.leave",
+    "reflex___state____state.chat_app___sharing____sharing.look",
+    "reflex___state____state.chat_app___sharing____sharing.make_invite",
+    "reflex___state____state.chat_app___sharing____sharing.remove",
+    "reflex___state____state.chat_app___sharing____sharing.set_role",
+    "reflex___state____state.chat_app___sharing____sharing.set_visibility",
+    "reflex___state____state.chat_app___sharing____sharing.withdraw",
 }
 
 NEW_THREAD = "reflex___state____state.chat_app___pages___thread____composer.new_thread"
@@ -134,6 +151,15 @@ WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("catch_up", {"name": "1.1", "have": -1}),
     ("look_at", {"message_id": 1, "version": None}),
     ("watch", {"surprise": 1}),
+    ("rename", {"title": ["x"]}),
+    ("set_visibility", {"visibility": "public"}),
+    ("make_invite", {"role": "owner", "lasts": "day"}),
+    ("make_invite", {"role": "member", "lasts": 3600}),
+    ("set_role", {"member_id": "1", "role": "viewer"}),
+    ("hand_over", {"member_id": "1 or 1"}),
+    ("withdraw", {"invite_id": True}),
+    ("revoke_token", {"token_id": "%"}),
+    ("make_token", {"name": None}),
 )
 
 
