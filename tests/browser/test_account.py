@@ -20,12 +20,12 @@ SIGNED_OUT = "You were signed out"
 
 
 async def test_a_token_is_shown_once_and_can_be_revoked(production_site: Site, visitor: MakeVisitor) -> None:
-    tab = await visitor().open(production_site.server.url)
+    ada = visitor()
+    tab = await ada.open(production_site.server.url)
     page = tab.page
     name = await page.locator("#my-name").text_content()
     await page.get_by_role("link", name="Your account").click()
     await expect(page.get_by_role("main").get_by_text(name or "?")).to_be_visible()
-    await expect(page.get_by_role("navigation").get_by_role("link").first).to_be_visible()
     await page.get_by_label("Name of the new token").fill("nightly report")
     await page.keyboard.press("Enter")
     field = page.get_by_label("The new token", exact=True)
@@ -44,6 +44,12 @@ async def test_a_token_is_shown_once_and_can_be_revoked(production_site: Site, v
     await page.get_by_label("Name of the new token").fill("   ")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("needs a name")
+
+    # The page stands by itself: in a tab that has shown no thread it lists them all the same.
+    fresh = await ada.context.new_page()
+    await fresh.goto(f"{production_site.server.url}/me")
+    await expect(fresh.locator("#my-name")).to_have_text(name or "?")
+    await expect(fresh.get_by_role("navigation").get_by_role("link").first).to_be_visible()
 
 
 def another_browser_of(site: Site, cookie: str) -> str:
