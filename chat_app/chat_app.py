@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from chat_app import doctor, layout, log
 from chat_app.api import cookie, headers
 from chat_app.components import theme
-from chat_app.pages import home, not_found, thread
+from chat_app.pages import account, home, join, not_found, thread
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
 from chat_app.socket_guard import SocketGuard
@@ -112,4 +112,6 @@ app = rx.App(
 app.register_lifespan_task(lifespan)
 app.add_page(home.home, route=home.ROUTE, title="Tributary", on_load=home.Home.lead)
 app.add_page(thread.thread, route=thread.ROUTE, title="Tributary", on_load=Live.watch)
+app.add_page(join.join, route=join.ROUTE, title="Tributary", on_load=join.Join.join)
+app.add_page(account.account, route=account.ROUTE, title="Your account · Tributary", on_load=account.Account.show)
 app.add_page(not_found.not_found, route="404", title="Not found · Tributary")

@@ -5,32 +5,30 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.components import words
 from chat_app.components.client import text_feed
-from chat_app.components.errors import page_error_boundary
+from chat_app.components.errors import page_error_boundary, signed_out
 from chat_app.components.notices import connection_sign
 from chat_app.components.sidebar import open_button
-from chat_app.state import Transcript
+from chat_app.state import Viewer
 
 
-def shell(sidebar: rx.Component, title_button: rx.Component, *main: rx.Component) -> rx.Component:
+def shell(
+    sidebar: rx.Component, title: rx.Var[str] | str, title_button: rx.Component | None, *main: rx.Component
+) -> rx.Component:
     """The page: the sidebar beside the main part, or over it as a drawer where there is no room for both.
 
-    `title_button` stands at the end of the title's line.
+    `title_button` stands at the end of the title's line. Who was signed out sees neither it nor the main part.
     """
     return rx.el.div(
         sidebar,
         rx.el.main(
             rx.el.header(
                 open_button(),
-                rx.el.h1(
-                    rx.cond(Transcript.title != "", Transcript.title, words.UNTITLED),
-                    class_name="min-w-0 flex-1 truncate text-sm font-semibold",
-                ),
-                title_button,
+                rx.el.h1(title, class_name="min-w-0 flex-1 truncate text-sm font-semibold"),
+                *([] if title_button is None else [rx.cond(Viewer.is_signed_out, rx.fragment(), title_button)]),
                 class_name="flex h-14 shrink-0 items-center gap-1 border-b border-border px-2 md:px-6",
             ),
-            *main,
+            rx.cond(Viewer.is_signed_out, signed_out(), rx.fragment(*main)),
             class_name="flex min-w-0 flex-1 flex-col",
         ),
         class_name="flex h-dvh overflow-hidden bg-background text-foreground antialiased",

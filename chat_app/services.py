@@ -48,7 +48,7 @@ from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
 from chat_app.turns import Turns
-from chat_app.views import MessageView
+from chat_app.views import MessageView, ThreadView
 
 logger = logging.getLogger(__name__)
 replies = logging.getLogger("chat_app.replies")
@@ -175,9 +175,13 @@ class Services:
             return thread_id
         return await self._newest(who) or await self.new_thread(who, address=address)
 
-    async def _newest(self, who: Identity) -> str | None:
+    async def listed(self, who: Identity) -> list[ThreadView]:
+        """The threads in this person's sidebar, the most recently active first."""
         async with self.database.read() as session:
-            listed = await views.listed(session, who.user_id)
+            return await views.listed(session, who.user_id)
+
+    async def _newest(self, who: Identity) -> str | None:
+        listed = await self.listed(who)
         return listed[0].id if listed else None
 
     async def new_thread(self, who: Identity, *, address: str = "") -> str:

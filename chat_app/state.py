@@ -7,7 +7,7 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, get_type_hints
 
 import reflex as rx
@@ -15,13 +15,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
-from chat_app.identity import Identity, NotRecognised, SignedOut
+from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
+from chat_app.members import InviteUnknown, SharingRefused
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, TabUpdate
-from chat_app.threads import NotNow
+from chat_app.threads import NotNow, TitleRefused
 from chat_app.views import MessageView
 
 RECENT = 20
@@ -35,6 +36,7 @@ NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allo
 SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
 GONE = "This does not exist any more, or is not for you."
 NOT_YOURS = "You may read this thread, but not do that in it."
+NO_INVITE = "This invite does not work any more. Ask for a new one."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
 
@@ -42,10 +44,10 @@ Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
 
 `message` is the message's id and `attempt` the newest version of a reply's text (0 for a person's message); together
-they name the text that the page shows in that row, as "message.attempt". `author` is a key of
-`Transcript.people` (0 is the AI); `at` is seconds since the epoch; `status` is "" for a person's message and a stream's
-status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than well. A tuple and not an
-object: a hundred rows must stay near 3 KB.
+they name the text that the page shows in that row, as "message.attempt". `author` is a key of `Transcript.people`, and
+of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status` is "" for a person's
+message and a stream's status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than
+well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
 
 
@@ -108,14 +110,16 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
         try:
             return await handler(self, **arguments)
         except SignedOut:
-            return await tell(self, SIGNED_OUT)
+            return await show_signed_out(self)
         except NotRecognised:
             return await tell(self, NO_COOKIE)
         except ThreadUnknown:
             return await tell(self, GONE)
         except NotPermitted:
             return await tell(self, NOT_YOURS)
-        except (NotNow, TooMuch) as error:
+        except InviteUnknown:
+            return await tell(self, NO_INVITE)
+        except (NotNow, TooMuch, TitleRefused, SharingRefused, TokenRefused) as error:
             return await tell(self, str(error))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
@@ -137,6 +141,16 @@ def notice_update(notice: str) -> dict[str, Any]:
     """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
     var = str(Viewer.notice).rpartition(".")[2]  # its name in the browser, which Reflex marks with a suffix
     return {"delta": {Viewer.get_full_name(): {var: notice}}}
+
+
+async def show_signed_out(state: rx.State) -> None:
+    """Let the tab show that this person was signed out, and nothing of what they saw before."""
+    async with state:
+        viewer = await state.get_state(Viewer)
+        update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], name="", me=0)
+        transcript = await state.get_state(Transcript)
+        transcript._empty()
+        update_vars(transcript, is_missing=True)
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -178,7 +192,15 @@ class Viewer(rx.State):
     hue: int = 0
     threads: list[ThreadLink] = []
     is_demo: bool = False
+    is_signed_out: bool = False
     notice: str = ""
+
+    def _recognise(self, who: Identity) -> None:
+        update_vars(self, me=who.user_id, name=who.name, hue=who.hue, is_signed_out=False, notice="")
+        update_vars(self, is_demo=services().settings.uses_demo_model)
+
+    def _list(self, directory: Iterable[tuple[str, str]]) -> None:
+        update_vars(self, threads=[ThreadLink(thread_id, title) for thread_id, title in directory])
 
 
 class Transcript(rx.State):
@@ -217,8 +239,12 @@ class Transcript(rx.State):
             update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
             update_vars(self, is_unsaved=update.is_unsaved)
-        if update.is_gone or update.is_signed_out:
-            update_vars(self, is_missing=True, title="", people={}, older=[], recent=[], may=[])
+        if update.is_gone:
+            self._empty()
+            update_vars(self, is_missing=True)
+
+    def _empty(self) -> None:
+        update_vars(self, title="", people={}, older=[], recent=[], may=[], looked_at={})
 
 
 def may(verb: Verb) -> rx.Var[bool]:
@@ -272,36 +298,29 @@ class Live(rx.State):
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
-            update_vars(
-                await self.get_state(Viewer),
-                me=who.user_id,
-                name=who.name,
-                hue=who.hue,
-                is_demo=services().settings.uses_demo_model,
-                notice="",
-            )
+            (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
-                update_vars(transcript, title="", people={}, older=[], recent=[], is_loaded=False, looked_at={}, may=[])
+                transcript._empty()
+                update_vars(transcript, is_loaded=False)
             update_vars(transcript, thread=thread_id, is_missing=False)
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
             if update.frames:
                 self.f = update.frames
-            viewer = await self.get_state(Viewer)
             (await self.get_state(Transcript))._show(update)
-            if update.is_signed_out:
-                update_vars(viewer, notice=SIGNED_OUT, threads=[], name="", me=0)
             if update.directory is not None:
-                links = [ThreadLink(thread_id, title) for thread_id, title in update.directory]
-                update_vars(viewer, threads=links)
+                (await self.get_state(Viewer))._list(update.directory)
+        if update.is_signed_out:
+            await show_signed_out(self)
 
 
 def row_of(message: MessageView) -> Row:
     """A message as its row."""
     status = "" if message.status is None else message.status.value
-    return message.id, message.author_id, int(message.at.timestamp()), status, message.attempt, message.reason
+    author = message.author_id or -message.asked_by
+    return message.id, author, int(message.at.timestamp()), status, message.attempt, message.reason
 
 
 def _socket_stands(state: rx.State) -> bool:

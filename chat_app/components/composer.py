@@ -81,3 +81,11 @@ def composer(on_send: Callable[[Any], Any]) -> rx.Component:
         class_name="composer mx-auto w-full max-w-3xl px-3 pb-3 pt-1 md:px-6",
         custom_attrs={"onSubmitCapture": _from_composer_js("beforeSend")},
     )
+
+
+def read_only() -> rx.Component:
+    """Stands in for the composer where a person may not write."""
+    return rx.el.p(
+        words.READ_ONLY,
+        class_name="mx-auto w-full max-w-3xl px-3 pb-5 pt-3 text-center text-sm text-muted-foreground md:px-6",
+    )

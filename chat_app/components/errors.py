@@ -33,18 +33,34 @@ def not_found() -> rx.Component:
     )
 
 
+def no_invite() -> rx.Component:
+    """Fills the page of an invite that brings nobody any more."""
+    return _apology(
+        words.NO_INVITE_TITLE, words.NO_INVITE_TEXT, ReactRouterLink.create(words.TO_START, to="/", class_name=_BUTTON)
+    )
+
+
+def signed_out() -> rx.Component:
+    """Fills the main part of every page of somebody who was signed out."""
+    return _apology(words.SIGNED_OUT_TITLE, words.SIGNED_OUT_TEXT, _reload_button())
+
+
+def _reload_button() -> rx.Component:
+    return rx.el.button(
+        words.RELOAD,
+        type="button",
+        class_name=_BUTTON,
+        custom_attrs={"onClick": rx.Var("() => window.location.reload()")},
+    )
+
+
 def page_error_boundary() -> rx.Component:
     """Stands in for the page when React fails on it; the server is told, the person is not shown a stack."""
     fallback = rx.el.main(
         _apology(
             words.BROKEN_TITLE,
             words.BROKEN_TEXT,
-            rx.el.button(
-                words.RELOAD,
-                type="button",
-                class_name=_BUTTON,
-                custom_attrs={"onClick": rx.Var("() => window.location.reload()")},
-            ),
+            _reload_button(),
         ),
         class_name="flex h-dvh",
     )

@@ -30,20 +30,26 @@ def demo_notice() -> rx.Component:
     )
 
 
+def _notice() -> rx.Component:
+    return rx.el.p(
+        icon("warning", "mt-0.5 size-4"),
+        rx.el.span(Viewer.notice, class_name="min-w-0"),
+        class_name="flex gap-2 rounded-xl bg-danger-tint px-3.5 py-2 text-sm text-danger",
+    )
+
+
 def notice() -> rx.Component:
     """Shows `Viewer.notice` while there is one."""
     return rx.el.div(
-        rx.cond(
-            Viewer.notice != "",
-            rx.el.p(
-                icon("warning", "mt-0.5 size-4"),
-                rx.el.span(Viewer.notice, class_name="min-w-0"),
-                class_name="flex gap-2 rounded-xl bg-danger-tint px-3.5 py-2 text-sm text-danger",
-            ),
-        ),
+        rx.cond(Viewer.notice != "", _notice()),
         role="alert",
         class_name="mx-auto w-full max-w-3xl px-3 empty:hidden md:px-6",
     )
+
+
+def notice_line() -> rx.Component:
+    """Shows the notice in a dialog, which stands before the page's own."""
+    return rx.cond(Viewer.notice != "", rx.el.div(_notice(), role="alert"))
 
 
 def unsaved() -> rx.Component:

@@ -9,6 +9,8 @@ from chat_app.components.icons import icon
 from chat_app.state import ThreadLink, Transcript, Viewer
 
 SIDEBAR_ID = "sidebar"
+ACCOUNT = "/me"
+"""Where one's account is."""
 
 ICON_BUTTON = (
     "inline-flex size-9 shrink-0 cursor-pointer items-center justify-center rounded-lg text-muted-foreground "
@@ -52,15 +54,22 @@ def _thread(thread: ThreadLink) -> rx.Component:
     )
 
 
+def person_dot(hue: rx.Var[int] | int) -> rx.Component:
+    """A dot of somebody's colour, for the eye alone."""
+    return rx.el.span(class_name="person-dot size-2.5 shrink-0 rounded-full", style={"--hue": hue})
+
+
 def _me() -> rx.Component:
-    return rx.el.div(
-        rx.el.span(class_name="person-dot size-2.5 shrink-0 rounded-full", style={"--hue": Viewer.hue}),
+    return ReactRouterLink.create(
+        person_dot(Viewer.hue),
         rx.el.span(
-            rx.el.span(f"{words.YOU_ARE} ", class_name="sr-only"),
+            rx.el.span(f"{words.YOUR_ACCOUNT}: ", class_name="sr-only"),
             rx.el.span(Viewer.name, id="my-name"),
             class_name="min-w-0 truncate",
         ),
-        class_name="flex min-w-0 flex-1 items-center gap-2.5 text-sm font-medium",
+        to=ACCOUNT,
+        class_name="flex min-w-0 flex-1 items-center gap-2.5 rounded-lg px-2 py-2 text-sm font-medium hover:bg-muted",
+        custom_attrs={"onClick": _CLOSE},
     )
 
 
@@ -118,7 +127,7 @@ def sidebar(on_new_thread: rx.event.EventType[()]) -> rx.Component:
         rx.el.div(
             _me(),
             _color_mode_button(),
-            class_name="flex shrink-0 items-center gap-2 border-t border-border py-2 ps-5 pe-2",
+            class_name="flex shrink-0 items-center gap-2 border-t border-border py-2 ps-3 pe-2",
         ),
         id=SIDEBAR_ID,
         class_name="drawer flex-col md:shrink-0",

@@ -1,54 +1,117 @@
-"""What its owner can do with a thread."""
+"""The menu of a thread: what a person can do with all of it, each only where they may."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
 from chat_app.access import Verb
 from chat_app.components import words
+from chat_app.components.dialog import FIELD, MAIN, QUIET, closes, confirm, dialog, from_dialogs_js, opens
 from chat_app.components.icons import icon
-from chat_app.state import may
+from chat_app.components.share_dialog import SHARE, share_dialog
+from chat_app.components.sidebar import ICON_BUTTON
+from chat_app.sharing import Sharing
+from chat_app.state import Transcript, may
 
-_POPOVER = "delete-thread"
-_BUTTON = "cursor-pointer rounded-lg px-3 py-1.5 text-sm font-medium"
+TITLE_LENGTH = 120
+"""Characters (UTF-16 units, as browsers count) that the field for a title takes."""
+
+_MENU, _RENAME, _CLEAR, _LEAVE, _DELETE = (
+    "thread-menu",
+    "rename-thread",
+    "clear-thread",
+    "leave-thread",
+    "delete-thread",
+)
+_ITEM = "flex w-full cursor-pointer items-center gap-2.5 rounded-lg px-3 py-2 text-start text-sm hover:bg-muted"
+
+Handler = Callable[..., Any]
 
 
-def delete_thread_button(on_delete: Callable[..., Any]) -> rx.Component:
-    """Asks once more, then deletes the thread."""
-    return rx.cond(
-        may(Verb.DELETE),
-        rx.el.div(
-            rx.el.button(
-                icon("bin", "size-5"),
-                type="button",
-                class_name=(
-                    "inline-flex size-9 cursor-pointer items-center justify-center rounded-lg text-muted-foreground "
-                    "hover:bg-muted hover:text-foreground"
-                ),
-                custom_attrs={"aria-label": words.DELETE_THREAD, "popoverTarget": _POPOVER},
+@dataclass(frozen=True)
+class ThreadActions:
+    """The page's handlers; `on_rename` takes the title."""
+
+    on_rename: Handler
+    on_clear: Handler
+    on_delete: Handler
+
+
+def _item(icon_name: str, word: str | rx.Var[str], dialog_id: str, tone: str = "", **props: Any) -> rx.Component:
+    return rx.el.button(
+        icon(icon_name, "size-4.5"),
+        word,
+        type="button",
+        class_name=f"{_ITEM} {tone}",
+        custom_attrs=opens(dialog_id),
+        **props,
+    )
+
+
+def _menu() -> rx.Component:
+    share = rx.cond(may(Verb.SHARE), words.SHARE_MENU, words.MEMBERS_MENU)
+    return rx.el.div(
+        rx.cond(may(Verb.RENAME), _item("pencil", words.RENAME_MENU, _RENAME)),
+        rx.cond(may(Verb.READ), _item("people", share, SHARE, on_click=Sharing.look())),
+        rx.cond(may(Verb.CLEAR), _item("eraser", words.CLEAR_MENU, _CLEAR)),
+        rx.cond(may(Verb.LEAVE), _item("leave", words.LEAVE_MENU, _LEAVE)),
+        rx.cond(may(Verb.DELETE), _item("bin", words.DELETE_MENU, _DELETE, "text-danger")),
+        id=_MENU,
+        class_name="menu",
+        custom_attrs={"popover": "auto"},
+    )
+
+
+def _rename(on_rename: Handler) -> rx.Component:
+    def submit(form: rx.Var[dict[str, str]]) -> Any:
+        return on_rename(form.to(dict[str, str])["title"])
+
+    return dialog(
+        _RENAME,
+        words.RENAME_TITLE,
+        rx.el.form(
+            rx.el.input(
+                name="title",
+                # The field is its own; it begins anew with each title.
+                key=Transcript.title,
+                default_value=Transcript.title,
+                max_length=TITLE_LENGTH,
+                required=True,
+                auto_complete="off",
+                class_name=f"{FIELD} mt-3 w-full",
+                custom_attrs={"aria-label": words.RENAME_LABEL, "dir": "auto"},
             ),
             rx.el.div(
-                rx.el.p(words.DELETE_THREAD_ASK, class_name="max-w-xs text-sm text-pretty"),
-                rx.el.div(
-                    rx.el.button(
-                        words.CANCEL,
-                        type="button",
-                        class_name=f"{_BUTTON} hover:bg-muted",
-                        custom_attrs={"popoverTarget": _POPOVER, "popoverTargetAction": "hide"},
-                    ),
-                    rx.el.button(
-                        words.DELETE,
-                        type="button",
-                        on_click=on_delete,
-                        class_name=f"{_BUTTON} bg-danger-tint text-danger",
-                        custom_attrs={"popoverTarget": _POPOVER, "popoverTargetAction": "hide"},
-                    ),
-                    class_name="mt-3 flex justify-end gap-2",
-                ),
-                id=_POPOVER,
-                class_name="m-auto rounded-2xl border border-border bg-card p-4 text-foreground shadow-md",
-                custom_attrs={"popover": "auto", "role": "dialog", "aria-label": words.DELETE_THREAD},
+                rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
+                rx.el.button(words.RENAME, type="submit", class_name=MAIN),
+                class_name="mt-4 flex justify-end gap-2",
             ),
+            on_submit=submit,
+            custom_attrs={"onSubmitCapture": from_dialogs_js("closeDialog")},
+        ),
+    )
+
+
+def thread_menu(actions: ThreadActions) -> rx.Component:
+    """The button at the end of the title's line, its menu, and the dialogs that this leads to."""
+    return rx.cond(
+        may(Verb.READ),
+        rx.el.div(
+            rx.el.button(
+                icon("more", "size-5"),
+                type="button",
+                class_name=ICON_BUTTON,
+                custom_attrs={"aria-label": words.THREAD_MENU, "popoverTarget": _MENU},
+            ),
+            _menu(),
+            _rename(actions.on_rename),
+            share_dialog(),
+            confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, actions.on_clear),
+            confirm(_LEAVE, words.LEAVE_TITLE, words.LEAVE_TEXT, words.LEAVE, Sharing.leave()),
+            confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, actions.on_delete),
+            # Another thread is another menu: a dialog that is open over this one must not act on that one.
+            key=Transcript.thread,
         ),
     )

@@ -57,6 +57,12 @@ class _RowView:
         return self.author == Viewer.me
 
     @property
+    def may_delete(self) -> rx.Var[bool]:
+        """All where one may clear; else what one wrote, and the replies that one asked for."""
+        is_theirs = self.is_mine | (self.author == -cast("rx.vars.NumberVar[int]", Viewer.me))
+        return may(Verb.CLEAR) | (may(Verb.POST) & is_theirs)
+
+    @property
     def person(self) -> Person:
         people = cast("rx.vars.ObjectVar[dict[str, Person]]", Transcript.people)
         return cast("Person", people[self.author.to_string()])
@@ -74,7 +80,7 @@ def _mine(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.span(words.YOU, class_name="sr-only"),
-            action.delete(actions, row.message),
+            rx.cond(row.may_delete, action.delete(actions, row.message)),
             _time(row),
             class_name="flex items-center justify-end gap-1 pb-1 pe-1",
         ),
@@ -108,7 +114,7 @@ def _from_person(row: _RowView, actions: Actions) -> rx.Component:
         _header(
             rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}),
             row,
-            rx.cond(may(Verb.CLEAR), action.delete(actions, row.message)),
+            rx.cond(row.may_delete, action.delete(actions, row.message)),
         ),
         _text(row, by_ai=False),
     )
@@ -138,13 +144,13 @@ def _reason(row: _RowView) -> rx.Component:
 
 def _buttons(row: _RowView, actions: Actions) -> rx.Component:
     ended = rx.fragment(
-        rx.cond(row.is_cut_off, action.go_on(actions, row.message)),
-        action.retry(actions, row.message),
+        rx.cond(row.is_cut_off & may(Verb.CONTINUE), action.go_on(actions, row.message)),
+        rx.cond(may(Verb.RETRY), action.retry(actions, row.message)),
     )
     return rx.el.div(
-        rx.cond(row.is_live, action.stop(actions, row.message), ended),
+        rx.cond(row.is_live, rx.cond(may(Verb.STOP), action.stop(actions, row.message)), ended),
         rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
-        rx.cond(may(Verb.CLEAR), action.delete(actions, row.message)),
+        rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-actions mt-2 flex flex-wrap items-center gap-2",
     )
 
@@ -178,7 +184,7 @@ def _from_ai(row: _RowView, actions: Actions) -> rx.Component:
 def _row(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.article(
         rx.cond(
-            row.author == 0,
+            row.author <= 0,
             _from_ai(row, actions),
             rx.cond(row.is_mine, _mine(row, actions), _from_person(row, actions)),
         ),
@@ -204,12 +210,8 @@ def _suggestion(text: str) -> rx.Component:
     )
 
 
-def _empty() -> rx.Component:
-    return rx.el.div(
-        rx.el.span(
-            icon("river", "size-7"),
-            class_name="flex size-14 items-center justify-center rounded-2xl bg-accent text-primary",
-        ),
+def _invitation() -> rx.Component:
+    return rx.fragment(
         rx.el.h2(words.EMPTY_TITLE, class_name="text-xl font-semibold tracking-tight text-balance"),
         rx.el.p(
             rx.cond(
@@ -226,6 +228,20 @@ def _empty() -> rx.Component:
             class_name="max-w-md text-muted-foreground text-pretty",
         ),
         rx.el.div(*(_suggestion(text) for text in words.SUGGESTIONS), class_name="flex flex-col gap-2 pt-2"),
+    )
+
+
+def _empty() -> rx.Component:
+    return rx.el.div(
+        rx.el.span(
+            icon("river", "size-7"),
+            class_name="flex size-14 items-center justify-center rounded-2xl bg-accent text-primary",
+        ),
+        rx.cond(
+            may(Verb.POST),
+            _invitation(),
+            rx.el.p(words.EMPTY_READ_ONLY, class_name="text-muted-foreground"),
+        ),
         class_name=f"{_COLUMN} flex flex-col items-center gap-4 py-[12dvh] text-center",
     )
 

@@ -1,19 +1,20 @@
 """The thread page: the transcript, its composer, and the list of threads beside it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import layout
-from chat_app.access import NotPermitted, ThreadUnknown
+from chat_app.access import NotPermitted, ThreadUnknown, Verb
+from chat_app.components import words
 from chat_app.components.actions import Actions
-from chat_app.components.composer import COMPOSER_ID, composer
+from chat_app.components.composer import COMPOSER_ID, composer, read_only
 from chat_app.components.errors import not_found
 from chat_app.components.notices import demo_notice, notice, unsaved
 from chat_app.components.sidebar import sidebar
-from chat_app.components.thread_menu import delete_thread_button
+from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
 from chat_app.identity import NotRecognised, SignedOut
 from chat_app.limits import TooMuch
@@ -22,12 +23,13 @@ from chat_app.state import (
     GONE,
     NO_COOKIE,
     NOT_YOURS,
-    SIGNED_OUT,
     Live,
     MessageId,
     Transcript,
     address_of,
+    may,
     remote,
+    show_signed_out,
     tab_of,
     tell,
     thread_in_address,
@@ -36,6 +38,10 @@ from chat_app.state import (
 from chat_app.threads import MessageRefused
 
 ROUTE = "/t/[thread_id]"
+
+
+Title = Annotated[str, Field(max_length=1000)]
+"""What a title can be said to be; whether it can be one is for `threads` to say."""
 
 
 class Draft(BaseModel):
@@ -73,7 +79,7 @@ class Composer(rx.State):
         except NotPermitted:
             await tell(self, NOT_YOURS)
         except SignedOut:
-            await tell(self, SIGNED_OUT)
+            await show_signed_out(self)
         except NotRecognised:
             await tell(self, NO_COOKIE)
         except (SQLAlchemyError, OSError):
@@ -104,6 +110,16 @@ class Composer(rx.State):
         await services().delete_message(await who_asks(self), message_id)
 
     @remote
+    async def rename(self, title: Title) -> None:
+        """Give this thread another title."""
+        await services().rename(await who_asks(self), thread_in_address(self), title)
+
+    @remote
+    async def clear(self) -> None:
+        """Take all messages of this thread away for everybody."""
+        await services().clear(await who_asks(self), thread_in_address(self))
+
+    @remote
     async def delete_thread(self) -> Any:
         """Take this thread away for everybody, and go home."""
         await services().delete_thread(await who_asks(self), thread_in_address(self))
@@ -120,7 +136,10 @@ def thread() -> rx.Component:
     """The page of one thread."""
     return layout.shell(
         sidebar(on_new_thread=Composer.new_thread),
-        delete_thread_button(on_delete=Composer.delete_thread),
+        rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
+        thread_menu(
+            ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
+        ),
         demo_notice(),
         rx.cond(
             Transcript.is_missing,
@@ -137,7 +156,11 @@ def thread() -> rx.Component:
                 ),
                 unsaved(),
                 notice(),
-                composer(on_send=Composer.send),
+                rx.cond(
+                    Transcript.is_loaded & ~may(Verb.POST),
+                    read_only(),
+                    composer(on_send=Composer.send),
+                ),
             ),
         ),
     )

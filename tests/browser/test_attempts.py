@@ -96,7 +96,8 @@ async def test_a_thread_deleted_in_mid_reply_is_gone_for_all(production_site: Si
     await tab.send("@gpt go")
     await tab.shows("Endless")
 
-    await tab.page.get_by_role("button", name="Delete this thread").click()
+    await tab.page.get_by_role("button", name="Thread menu").click()
+    await tab.page.get_by_role("button", name="Delete…").click()
     await tab.page.get_by_role("button", name="Delete", exact=True).click()
 
     await expect(other.page.get_by_text("There is nothing here")).to_be_visible()

@@ -44,18 +44,33 @@ from tests.support.site import Site, running_site
 pytestmark = pytest.mark.server
 
 ENTRY_POINTS = {
-    "reflex___state____state.hydrate_and_load",
-    "reflex___state____state.reflex___state____on_load_internal_state.on_load_internal",
-    "reflex___state____state.reflex___state____frontend_event_exception_state.handle_frontend_exception",
-    "reflex___state____state.chat_app___state____live.catch_up",
-    "reflex___state____state.chat_app___state____live.look_at",
+    "reflex___state____state.chat_app___pages___account____account.make_token",
+    "reflex___state____state.chat_app___pages___account____account.revoke_token",
+    "reflex___state____state.chat_app___pages___account____account.sign_out_elsewhere",
+    "reflex___state____state.chat_app___pages___account____account.sign_out_everywhere",
+    "reflex___state____state.chat_app___pages___thread____composer.clear",
     "reflex___state____state.chat_app___pages___thread____composer.delete",
     "reflex___state____state.chat_app___pages___thread____composer.delete_thread",
     "reflex___state____state.chat_app___pages___thread____composer.go_on",
     "reflex___state____state.chat_app___pages___thread____composer.new_thread",
+    "reflex___state____state.chat_app___pages___thread____composer.rename",
     "reflex___state____state.chat_app___pages___thread____composer.retry",
     "reflex___state____state.chat_app___pages___thread____composer.send",
     "reflex___state____state.chat_app___pages___thread____composer.stop",
+    "reflex___state____state.chat_app___sharing____sharing.forget",
+    "reflex___state____state.chat_app___sharing____sharing.hand_over",
+    "reflex___state____state.chat_app___sharing____sharing.leave",
+    "reflex___state____state.chat_app___sharing____sharing.look",
+    "reflex___state____state.chat_app___sharing____sharing.make_invite",
+    "reflex___state____state.chat_app___sharing____sharing.remove",
+    "reflex___state____state.chat_app___sharing____sharing.set_role",
+    "reflex___state____state.chat_app___sharing____sharing.set_visibility",
+    "reflex___state____state.chat_app___sharing____sharing.withdraw",
+    "reflex___state____state.chat_app___state____live.catch_up",
+    "reflex___state____state.chat_app___state____live.look_at",
+    "reflex___state____state.hydrate_and_load",
+    "reflex___state____state.reflex___state____frontend_event_exception_state.handle_frontend_exception",
+    "reflex___state____state.reflex___state____on_load_internal_state.on_load_internal",
 }
 """What a client may call; a new one is a decision."""
 

@@ -1,0 +1,41 @@
+/** Buttons that open and close dialogs, and that copy: what the browser has no attribute for yet. */
+
+const COPIED_MS = 2000;
+
+/** Opens the dialog that the button's data-dialog names; a menu around the button closes. */
+export function openDialog({ currentTarget: button }) {
+  // The menu first: the dialog gives the focus back to what has it now, which is to be the menu's own button.
+  button.closest("[popover]")?.hidePopover();
+  document.getElementById(button.dataset.dialog).showModal();
+}
+
+/** Closes the dialog around the button or form. */
+export function closeDialog({ currentTarget }) {
+  currentTarget.closest("dialog").close();
+}
+
+/** Empties what is shown once around the button, or, for a dialog that has closed, all that is in it. */
+export function forget({ currentTarget }) {
+  const around = currentTarget.closest(".shown-once") ?? currentTarget;
+  for (const form of around.querySelectorAll("form")) form.reset();
+  for (const field of around.querySelectorAll("input[readonly]")) field.value = "";
+}
+
+/** Copies the address of the button's data-path, or what stands in the field beside it. */
+export async function copy({ currentTarget: button }) {
+  const { path } = button.dataset;
+  await write(path ? location.origin + path : button.parentElement.querySelector("input").value, button);
+  button.dataset.copied = "";
+  setTimeout(() => delete button.dataset.copied, COPIED_MS);
+}
+
+async function write(text, button) {
+  // Not there on pages that are not secure: a chat on a local network has none.
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const box = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
+  button.after(box);
+  box.select();
+  document.execCommand("copy");
+  box.remove();
+  button.focus();
+}

@@ -1,0 +1,78 @@
+"""Dialogs, and the buttons that open and close them: the browser's own, which move the focus and heed Escape."""
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components import words
+from chat_app.components.icons import icon
+
+BUTTON = (
+    "inline-flex shrink-0 cursor-pointer items-center justify-center gap-1.5 rounded-lg px-3 py-1.5 text-sm font-medium"
+)
+PLAIN = f"{BUTTON} border border-border bg-card hover:bg-muted"
+QUIET = f"{BUTTON} hover:bg-muted"
+MAIN = f"{BUTTON} bg-primary text-primary-foreground hover:opacity-90"
+DANGER = f"{BUTTON} bg-danger-tint text-danger hover:opacity-90"
+FIELD = "min-w-0 rounded-lg border border-border bg-background px-3 py-1.5 text-sm"
+
+
+def from_dialogs_js(name: str) -> rx.Var:
+    """A handler of `assets/dialogs.js`."""
+    return rx.Var(name, _var_data=rx.vars.VarData(imports={"$/public/dialogs.js": [rx.ImportVar(tag=name)]}))
+
+
+class _Dialog(rx.el.Dialog):
+    on_close: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+def opens(dialog_id: str) -> dict[str, Any]:
+    """The attributes that make a button open this dialog; `on_click` is free for the page."""
+    return {"data-dialog": dialog_id, "aria-haspopup": "dialog", "onClickCapture": from_dialogs_js("openDialog")}
+
+
+def closes() -> dict[str, Any]:
+    """The attributes that make a button close the dialog around it; `on_click` is free for the page."""
+    return {"onClickCapture": from_dialogs_js("closeDialog")}
+
+
+def dialog(dialog_id: str, title: str | rx.Var[str], *children: rx.Component, **props: Any) -> rx.Component:
+    """A modal dialog; `on_close` is called however it is closed. What was typed or shown in it is gone then.
+
+    Its first field or button has the focus at first.
+    """
+    return _Dialog.create(
+        rx.el.h2(title, id=f"{dialog_id}-title", class_name="pe-8 text-base font-semibold tracking-tight"),
+        *children,
+        rx.el.button(
+            icon("close"),
+            type="button",
+            class_name=(
+                "absolute end-3 top-3 inline-flex size-8 cursor-pointer items-center justify-center rounded-lg "
+                "text-muted-foreground hover:bg-muted hover:text-foreground"
+            ),
+            custom_attrs={"aria-label": words.CLOSE, **closes()},
+        ),
+        id=dialog_id,
+        class_name="dialog",
+        custom_attrs={
+            "aria-labelledby": f"{dialog_id}-title",
+            "closedby": "any",
+            "onCloseCapture": from_dialogs_js("forget"),
+        },
+        **props,
+    )
+
+
+def confirm(dialog_id: str, title: str, text: str, word: str, on_confirm: Any) -> rx.Component:
+    """Asks once more; `word` on the button says what is about to happen."""
+    return dialog(
+        dialog_id,
+        title,
+        rx.el.p(text, class_name="mt-2 text-sm text-muted-foreground text-pretty"),
+        rx.el.div(
+            rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
+            rx.el.button(word, type="button", on_click=on_confirm, class_name=DANGER, custom_attrs=closes()),
+            class_name="mt-5 flex justify-end gap-2",
+        ),
+    )

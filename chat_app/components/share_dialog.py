@@ -1,0 +1,231 @@
+"""The dialog about who belongs to a thread: who finds it, its members, and the invites that bring more."""
+
+from typing import Any, cast
+
+import reflex as rx
+
+from chat_app.access import Verb
+from chat_app.components import words
+from chat_app.components.client import local_time
+from chat_app.components.dialog import (
+    DANGER,
+    FIELD,
+    PLAIN,
+    QUIET,
+    closes,
+    dialog,
+    from_dialogs_js,
+    opens,
+)
+from chat_app.components.icons import icon
+from chat_app.components.notices import notice_line
+from chat_app.components.secret import copy_button, shown_once
+from chat_app.components.sidebar import person_dot
+from chat_app.sharing import INVITE_LINK_ID, InviteLine, MemberLine, Sharing
+from chat_app.state import Transcript, Viewer, may
+
+SHARE = "share-thread"
+_HAND_OVER = "hand-over-thread"
+
+_HEADING = "text-xs font-semibold text-muted-foreground"
+_ROLES = {"owner": words.OWNER, "member": words.MEMBER, "viewer": words.VIEWER}
+
+
+def _role(role: Any) -> rx.Component | rx.Var[Any]:
+    return rx.match(role, *_ROLES.items(), words.MEMBER)
+
+
+def _way(visibility: str, name: str, text: str) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(
+            type="radio",
+            name="visibility",
+            value=visibility,
+            checked=Transcript.visibility == visibility,
+            on_change=Sharing.set_visibility(visibility),
+            class_name="mt-1 accent-primary",
+        ),
+        rx.el.span(
+            rx.el.span(name, class_name="block text-sm font-medium"),
+            rx.el.span(text, class_name="block text-sm text-muted-foreground"),
+        ),
+        class_name="flex cursor-pointer items-start gap-3 rounded-lg px-2 py-1.5 hover:bg-muted",
+    )
+
+
+def _who_finds_it() -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(words.WHO_FINDS_IT, class_name=f"{_HEADING} pb-1"),
+        _way("open", words.OPEN, words.OPEN_TEXT),
+        _way("link", words.BY_LINK, words.BY_LINK_TEXT),
+        _way("private", words.PRIVATE, words.PRIVATE_TEXT),
+    )
+
+
+def _select(label: str | rx.Var[str], options: dict[str, str], **props: Any) -> rx.Component:
+    return rx.el.select(
+        *(rx.el.option(word, value=value) for value, word in options.items()),
+        class_name=f"{FIELD} cursor-pointer",
+        custom_attrs={"aria-label": label},
+        **props,
+    )
+
+
+def _removal(member: MemberLine) -> rx.Component:
+    """Takes a second press, which says that it is meant."""
+    return rx.el.details(
+        rx.el.summary(
+            icon("close"),
+            class_name=(
+                "inline-flex size-8 cursor-pointer items-center justify-center rounded-lg text-muted-foreground "
+                "hover:bg-muted hover:text-foreground"
+            ),
+            custom_attrs={"aria-label": f"{words.REMOVE} {member.name}"},
+        ),
+        rx.el.button(words.REMOVE, type="button", on_click=Sharing.remove(member.id), class_name=DANGER),
+        class_name="member-removal flex items-center gap-1",
+    )
+
+
+def _member(member: MemberLine) -> rx.Component:
+    plain_role = rx.el.span(_role(member.role), class_name="text-sm text-muted-foreground")
+    owner = rx.cond(
+        Sharing.members.length() > 1,  # pyright: ignore[reportAttributeAccessIssue]  # an array's
+        rx.el.button(words.HAND_OVER_MENU, type="button", class_name=QUIET, custom_attrs=opens(_HAND_OVER)),
+    )
+    other = rx.fragment(
+        _select(
+            f"{words.ROLE_OF} {member.name}",
+            {"member": words.MEMBER, "viewer": words.VIEWER},
+            value=member.role,
+            on_change=lambda role: Sharing.set_role(member.id, role),
+        ),
+        _removal(member),
+    )
+    return rx.el.li(
+        person_dot(member.hue),
+        rx.el.span(
+            member.name,
+            rx.cond(
+                member.id == Viewer.me,
+                rx.el.span(f" ({words.MEMBER_YOU})", class_name="text-muted-foreground"),
+            ),
+            class_name="min-w-0 flex-1 truncate text-sm",
+        ),
+        rx.cond(
+            may(Verb.SHARE),
+            rx.cond(member.role == "owner", rx.fragment(plain_role, owner), other),
+            plain_role,
+        ),
+        key=member.id.to_string(),  # pyright: ignore[reportAttributeAccessIssue]  # a var's
+        class_name="flex min-h-11 flex-wrap items-center gap-2 px-2",
+    )
+
+
+def _members() -> rx.Component:
+    return rx.el.section(
+        rx.cond(may(Verb.SHARE), rx.el.h3(words.MEMBERS, class_name=_HEADING)),
+        rx.el.ul(rx.foreach(Sharing.members, _member), class_name="mt-1 flex flex-col"),
+    )
+
+
+def _hand_over() -> rx.Component:
+    def submit(form: rx.Var[dict[str, str]]) -> Any:
+        return Sharing.hand_over(form.to(dict[str, str])["heir"])
+
+    def heir(member: MemberLine) -> rx.Component:
+        return rx.cond(member.role != "owner", rx.el.option(member.name, value=cast("rx.Var[int]", member.id)))
+
+    return dialog(
+        _HAND_OVER,
+        words.HAND_OVER_TITLE,
+        rx.el.p(words.HAND_OVER_TEXT, class_name="mt-2 text-sm text-muted-foreground text-pretty"),
+        rx.el.form(
+            rx.el.label(
+                words.HAND_OVER_LABEL,
+                rx.el.select(
+                    rx.foreach(Sharing.members, heir), name="heir", class_name=f"{FIELD} flex-1 cursor-pointer"
+                ),
+                class_name="mt-4 flex items-center gap-3 text-sm font-medium",
+            ),
+            rx.el.div(
+                rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
+                rx.el.button(words.HAND_OVER, type="submit", class_name=DANGER),
+                class_name="mt-5 flex justify-end gap-2",
+            ),
+            on_submit=submit,
+            custom_attrs={"onSubmitCapture": from_dialogs_js("closeDialog")},
+        ),
+    )
+
+
+def _new_invite() -> rx.Component:
+    def submit(form: rx.Var[dict[str, str]]) -> Any:
+        fields = form.to(dict[str, str])
+        return Sharing.make_invite(fields["role"], fields["lasts"])
+
+    return rx.el.form(
+        _select(words.INVITE_AS, {"member": words.MEMBER_TEXT, "viewer": words.VIEWER_TEXT}, name="role"),
+        _select(words.INVITE_LASTS, words.LASTS, name="lasts", default_value="week"),
+        rx.el.button(words.MAKE_LINK, type="submit", class_name=PLAIN),
+        on_submit=submit,
+        class_name="mt-2 flex flex-wrap gap-2",
+    )
+
+
+def _invite(invite: InviteLine) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(
+            _role(invite.role),
+            rx.el.span(
+                f" {words.INVITE_UNTIL} ",
+                local_time(cast("rx.Var[int]", invite.expires), ""),
+                class_name="text-muted-foreground",
+            ),
+            class_name="min-w-0 flex-1 text-sm",
+        ),
+        rx.el.button(words.WITHDRAW, type="button", on_click=Sharing.withdraw(invite.id), class_name=QUIET),
+        key=invite.id.to_string(),  # pyright: ignore[reportAttributeAccessIssue]  # a var's
+        class_name="flex min-h-10 items-center gap-2 px-2",
+    )
+
+
+def _invites() -> rx.Component:
+    return rx.el.section(
+        rx.el.h3(words.INVITE, class_name=_HEADING),
+        _new_invite(),
+        shown_once(INVITE_LINK_ID, words.INVITE_LINK, words.INVITE_ONCE),
+        rx.cond(
+            Sharing.invites.length() > 0,  # pyright: ignore[reportAttributeAccessIssue]  # an array's
+            rx.fragment(
+                rx.el.h4(words.OPEN_INVITES, class_name=f"{_HEADING} mt-4"),
+                rx.el.ul(rx.foreach(Sharing.invites, _invite), class_name="mt-1"),
+            ),
+        ),
+    )
+
+
+def share_dialog() -> rx.Component:
+    """Shows who belongs to the thread; who may share it can change that."""
+    return rx.fragment(
+        dialog(
+            SHARE,
+            rx.cond(may(Verb.SHARE), words.SHARE_TITLE, words.MEMBERS_TITLE),
+            rx.el.div(
+                rx.cond(may(Verb.SHARE), _who_finds_it()),
+                rx.cond(
+                    Transcript.visibility != "private",
+                    rx.el.div(copy_button(words.COPY_THREAD_LINK, f"/t/{Transcript.thread}")),
+                ),
+                # Not what was read of the thread before this one.
+                rx.cond(
+                    Sharing.thread == Transcript.thread,
+                    rx.fragment(_members(), rx.cond(may(Verb.SHARE), _invites())),
+                ),
+                notice_line(),
+                class_name="mt-4 flex flex-col gap-5",
+            ),
+            on_close=Sharing.forget(),
+        ),
+        _hand_over(),
+    )

@@ -1,0 +1,109 @@
+"""The page of one's account: who one is, tokens for scripts, and signing out."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import Field
+
+from chat_app import layout
+from chat_app.components import words
+from chat_app.components.account import SHOWN_ONCE_ID, AccountActions, person, signing_out, tokens
+from chat_app.components.notices import demo_notice, notice
+from chat_app.components.sidebar import ACCOUNT, sidebar
+from chat_app.identity import Identity
+from chat_app.pages.thread import Composer
+from chat_app.services import services
+from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed_out, update_vars, who_asks
+
+ROUTE = ACCOUNT
+
+TokenName = Annotated[str, Field(max_length=1000)]
+"""What a token can be said to be called; whether it can be is for `identity` to say."""
+TokenId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenLine:
+    """A token, as the page lists it; `seen` is in seconds since the epoch."""
+
+    id: str
+    name: str
+    seen: int
+
+
+class Account(rx.State):
+    """What a person does on the page of their account. A token is in no var: it is sent once, to its field."""
+
+    tokens: list[TokenLine] = []
+    is_alone: bool = False
+    """Whether all other browsers were signed out just now."""
+
+    @by_page_load
+    async def show(self) -> None:
+        """Show who this is, what they can choose from, and their tokens."""
+        who = await who_asks(self)
+        threads = await services().listed(who)
+        async with self:
+            viewer = await self.get_state(Viewer)
+            viewer._recognise(who)
+            viewer._list((thread.id, thread.title) for thread in threads)
+            update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
+        await self._refresh(who)
+
+    @remote
+    async def make_token(self, name: TokenName) -> Any:
+        """Make a token and show it, this once."""
+        who = await who_asks(self)
+        token = await services().add_token(who, name)
+        await self._refresh(who)
+        return rx.set_value(SHOWN_ONCE_ID, token)
+
+    @remote
+    async def revoke_token(self, token_id: TokenId) -> None:
+        """End a token."""
+        who = await who_asks(self)
+        await services().revoke_token(who, token_id)
+        await self._refresh(who)
+
+    @remote
+    async def sign_out_elsewhere(self) -> None:
+        """End all other browsers and all tokens."""
+        who = await who_asks(self)
+        await services().sign_out(who, is_everywhere=False)
+        await self._refresh(who, is_alone=True)
+
+    @remote
+    async def sign_out_everywhere(self) -> None:
+        """End this browser too."""
+        await services().sign_out(await who_asks(self), is_everywhere=True)
+        async with self:
+            update_vars(self, tokens=[], is_alone=False)
+        await show_signed_out(self)
+
+    async def _refresh(self, who: Identity, *, is_alone: bool = False) -> None:
+        listed = await services().tokens(who)
+        async with self:
+            lines = [TokenLine(token.id, token.name, int(token.seen.timestamp())) for token in listed]
+            update_vars(self, tokens=lines, is_alone=is_alone)
+            update_vars(await self.get_state(Viewer), notice="")
+
+
+def account() -> rx.Component:
+    """The page of one's account."""
+    return layout.shell(
+        sidebar(on_new_thread=Composer.new_thread),
+        words.YOUR_ACCOUNT,
+        None,
+        demo_notice(),
+        rx.el.div(
+            person(),
+            notice(),
+            tokens(
+                Account.tokens,
+                AccountActions(on_make=Account.make_token, on_revoke=Account.revoke_token),
+            ),
+            signing_out(Account.is_alone, on_others=Account.sign_out_elsewhere, on_all=Account.sign_out_everywhere),
+            class_name="min-h-0 flex-1 overflow-y-auto px-4 py-6 md:px-6",
+        ),
+    )
