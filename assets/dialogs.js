@@ -30,8 +30,11 @@ export async function copy({ currentTarget: button }) {
 }
 
 async function write(text, button) {
-  // Not there on pages that are not secure: a chat on a local network has none.
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  try {
+    return await navigator.clipboard.writeText(text);
+  } catch {
+    // Forbidden, or not there: a chat on a local network is no secure page.
+  }
   const box = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
   button.after(box);
   box.select();

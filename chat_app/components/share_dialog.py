@@ -212,6 +212,7 @@ def share_dialog() -> rx.Component:
             SHARE,
             rx.cond(may(Verb.SHARE), words.SHARE_TITLE, words.MEMBERS_TITLE),
             rx.el.div(
+                notice_line(),
                 rx.cond(may(Verb.SHARE), _who_finds_it()),
                 rx.cond(
                     Transcript.visibility != "private",
@@ -222,7 +223,6 @@ def share_dialog() -> rx.Component:
                     Sharing.thread == Transcript.thread,
                     rx.fragment(_members(), rx.cond(may(Verb.SHARE), _invites())),
                 ),
-                notice_line(),
                 class_name="mt-4 flex flex-col gap-5",
             ),
             on_close=Sharing.forget(),

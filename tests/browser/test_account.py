@@ -19,13 +19,20 @@ MakeVisitor = Callable[[], Visitor]
 SIGNED_OUT = "You were signed out"
 
 
+async def name_on(tab: Tab) -> str:
+    """The name on the page, once there is one."""
+    shown = tab.page.locator("#my-name")
+    await expect(shown).to_have_text(re.compile(r"\w"))
+    return await shown.text_content() or ""
+
+
 async def test_a_token_is_shown_once_and_can_be_revoked(production_site: Site, visitor: MakeVisitor) -> None:
     ada = visitor()
     tab = await ada.open(production_site.server.url)
     page = tab.page
-    name = await page.locator("#my-name").text_content()
+    name = await name_on(tab)
     await page.get_by_role("link", name="Your account").click()
-    await expect(page.get_by_role("main").get_by_text(name or "?")).to_be_visible()
+    await expect(page.get_by_role("main").get_by_text(name)).to_be_visible()
     await page.get_by_label("Name of the new token").fill("nightly report")
     await page.keyboard.press("Enter")
     field = page.get_by_label("The new token", exact=True)
@@ -48,7 +55,7 @@ async def test_a_token_is_shown_once_and_can_be_revoked(production_site: Site, v
     # The page stands by itself: in a tab that has shown no thread it lists them all the same.
     fresh = await ada.context.new_page()
     await fresh.goto(f"{production_site.server.url}/me")
-    await expect(fresh.locator("#my-name")).to_have_text(name or "?")
+    await expect(fresh.locator("#my-name")).to_have_text(name)
     await expect(fresh.get_by_role("navigation").get_by_role("link").first).to_be_visible()
 
 
@@ -68,24 +75,17 @@ async def cookie_of(person: Visitor) -> str:
     return next(cookie.get("value", "") for cookie in await person.context.cookies() if cookie.get("name") == COOKIE)
 
 
-async def new_name(tab: Tab) -> str | None:
-    """The name on the page, once there is one."""
-    shown = tab.page.locator("#my-name")
-    await expect(shown).to_have_text(re.compile(r"\w"))
-    return await shown.text_content()
-
-
 async def test_who_signs_out_elsewhere_stays_and_who_signs_out_everywhere_is_gone_for_good(
     production_site: Site, visitor: MakeVisitor
 ) -> None:
     ada, away = visitor(), visitor()
     tab = await ada.open(production_site.server.url)
     other = await away.open(production_site.server.url)
-    name = await tab.page.locator("#my-name").text_content()
+    name = await name_on(tab)
     copied = another_browser_of(production_site, await cookie_of(ada))
     await away.context.add_cookies([{"name": COOKIE, "value": copied, "url": production_site.server.url}])
     await other.page.reload()
-    await expect(other.page.locator("#my-name")).to_have_text(name or "?")
+    await expect(other.page.locator("#my-name")).to_have_text(name)
 
     # Elsewhere: the other browser's open tab ends, and is somebody new when it comes back; this one stays.
     second = await ada.open(production_site.server.url)
@@ -96,7 +96,7 @@ async def test_who_signs_out_elsewhere_stays_and_who_signs_out_everywhere_is_gon
     await expect(second.page.get_by_text("You are signed out everywhere else.")).to_be_visible()
     await other.page.get_by_role("button", name="Load the page again").click()
     await expect(other.page.get_by_role("textbox", name="Message")).to_be_visible()
-    assert await new_name(other) != name
+    assert await name_on(other) != name
     await expect(tab.page.get_by_role("textbox", name="Message")).to_be_visible()
 
     # Everywhere: asked once more, then this browser's tabs too.
@@ -110,4 +110,4 @@ async def test_who_signs_out_elsewhere_stays_and_who_signs_out_everywhere_is_gon
         await expect(each.page.get_by_role("heading", name=SIGNED_OUT)).to_be_visible()
     await second.page.get_by_role("button", name="Load the page again").click()
     await expect(second.page.get_by_role("heading", name="Tokens for scripts")).to_be_visible()
-    assert await new_name(second) != name
+    assert await name_on(second) != name
