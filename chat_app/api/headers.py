@@ -1,8 +1,8 @@
 """The headers of every answer: what a page may load, run and reveal, and that nobody may frame it or guess its type.
 
-The page's policy names no other host. Scripts come from this server, or stand in the built pages and are named by their
-hashes; nothing is evaluated, no style sheet stands in the page, no image comes from elsewhere. So text that got past
-the renderer could still neither run nor tell anybody.
+The page's policy names no other host. Scripts and styles come from this server, or stand in the built pages and are
+named by their hashes; nothing is evaluated, no image comes from elsewhere. So text that got past the renderer could
+still neither run nor tell anybody.
 """
 
 import base64
@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 INLINE_SCRIPT = re.compile(r"<script\b(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+INLINE_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL | re.IGNORECASE)
 NOT_A_PAGE = "default-src 'none'; frame-ancestors 'none'"
 """The policy of whatever is no page: opened by itself it loads nothing and runs nothing."""
 A_YEAR = 365 * 24 * 3600
@@ -75,14 +76,16 @@ def is_https(scope: Scope, origins: Iterable[str]) -> bool:
 
 
 def page_policy(pages: Iterable[str]) -> str:
-    """The Content-Security-Policy with which these pages, as HTML, work; their inline scripts may run and no other."""
+    """The Content-Security-Policy with which these pages, as HTML, work; their inline scripts and styles, and no other."""
+    pages = tuple(pages)
     scripts = {script for page in pages for script in INLINE_SCRIPT.findall(page)}
+    styles = {style for page in pages for style in INLINE_STYLE.findall(page)} | {""}
     policy = {
         "default-src": "'none'",
         "script-src": " ".join(("'self'", *sorted(map(_hash, scripts)))),
-        # Emotion (reflex 0.10) fills its empty style element through the DOM, which no policy minds; as React does
-        # with the style of an element.
-        "style-src": f"'self' {_hash('')}",
+        # Emotion (reflex 0.10) fills an empty style element through the DOM, which no policy minds; as React does with
+        # the style of an element.
+        "style-src": " ".join(("'self'", *sorted(map(_hash, styles)))),
         "img-src": "'self'",
         "font-src": "'self'",
         "connect-src": "'self'",  # the socket too, in browsers since 2022
