@@ -78,22 +78,22 @@ class Composer(rx.State):
     @remote
     async def stop(self, message_id: MessageId) -> None:
         """Stop a reply; its text stays."""
-        await services().stop(await who_asks(self), message_id)
+        await services().stop(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def retry(self, message_id: MessageId) -> None:
         """Answer again, in a new version."""
-        await services().retry(await who_asks(self), message_id, tab=tab_of(self))
+        await services().retry(await who_asks(self), thread_in_address(self), message_id, tab=tab_of(self))
 
     @remote
     async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
-        await services().continue_reply(await who_asks(self), message_id, tab=tab_of(self))
+        await services().continue_reply(await who_asks(self), thread_in_address(self), message_id, tab=tab_of(self))
 
     @remote
     async def delete(self, message_id: MessageId) -> None:
         """Take a message away for everybody."""
-        await services().delete_message(await who_asks(self), message_id)
+        await services().delete_message(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def delete_thread(self) -> Any:
