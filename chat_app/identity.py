@@ -48,6 +48,7 @@ TOKEN_PREFIX = "trb_"  # noqa: S105  # what all tokens begin with, so that they 
 """What a bearer token begins with, before its secret."""
 TOKEN_ID_LENGTH = 16
 """Characters of a token's hash by which its owner names it."""
+TOKEN_ID = re.compile(rf"[0-9a-f]{{{TOKEN_ID_LENGTH}}}")
 TOKENS = 20
 """Bearer tokens that one person may have at once."""
 TOKEN_NAME_LENGTH = 60
@@ -142,13 +143,13 @@ async def recognise(database: Database, cookie_header: str, authorization: str =
 
 
 async def has_ended(database: Database, cookie_header: str) -> bool:
-    """Whether the cookie's session was ended, so that its browser needs another one."""
+    """Whether the cookie means nobody for ever, so that its browser needs another: its session was ended, mostly."""
     secret = secret_in(cookie_header)
     if secret is None:
         return False
     try:
         await _find(database, hash_of(secret), SessionKind.COOKIE)
-    except SignedOut:
+    except NotRecognised:
         return True
     return False
 
@@ -163,6 +164,8 @@ async def add_token(session: AsyncSession, user_id: int, name: str) -> str:
     if not 1 <= len(name) <= TOKEN_NAME_LENGTH:
         msg = f"A token needs a name of 1 to {TOKEN_NAME_LENGTH} characters."
         raise TokenRefused(msg)
+    # PostgreSQL would let two at once count to the same number.
+    await session.execute(select(col(User.id)).where(col(User.id) == user_id).with_for_update())
     if len(await tokens(session, user_id)) >= TOKENS:
         msg = f"One person can have {TOKENS} tokens. Revoke one first."
         raise TokenRefused(msg)
@@ -182,18 +185,20 @@ async def tokens(session: AsyncSession, user_id: int) -> list[TokenView]:
 
 async def revoke_token(session: AsyncSession, user_id: int, token_id: str) -> bool:
     """End one of this person's tokens; whether there was one."""
+    if not TOKEN_ID.fullmatch(token_id):
+        return False
     ended = (
         update(Session)
         .where(
             col(Session.user_id) == user_id,
             col(Session.kind) == SessionKind.BEARER,
-            col(Session.hash).startswith(token_id, autoescape=True),
+            col(Session.hash).startswith(token_id),
             col(Session.ended).is_(None),
         )
         .values(ended=utc_now())
         .returning(col(Session.hash))
     )
-    return len(token_id) == TOKEN_ID_LENGTH and (await session.execute(ended)).first() is not None
+    return (await session.execute(ended)).first() is not None
 
 
 async def sign_out(session: AsyncSession, user_id: int, *, keep: str = "") -> None:
@@ -233,15 +238,17 @@ def name_key(name: str) -> str:
 
 async def _find(database: Database, digest: str, kind: SessionKind) -> tuple[Identity, datetime] | None:
     query = (
-        select(col(User.id), col(User.name), col(User.hue), col(Session.seen), col(Session.ended))
+        select(col(User.id), col(User.name), col(User.hue), col(Session.kind), col(Session.seen), col(Session.ended))
         .join(Session, col(Session.user_id) == col(User.id))
-        .where(col(Session.hash) == digest, col(Session.kind) == kind)
+        .where(col(Session.hash) == digest)
     )
     async with database.read() as session:
         row = (await session.execute(query)).first()
     if row is None:
         return None
-    user_id, name, hue, seen, ended = row
+    user_id, name, hue, found_kind, seen, ended = row
+    if found_kind is not kind:
+        raise NotRecognised  # a token in a cookie, or the reverse
     if ended is not None:
         raise SignedOut
     assert user_id is not None

@@ -17,6 +17,7 @@ from chat_app.access import ThreadUnknown, Verb, may
 from chat_app.identity import hash_of
 from chat_app.models import Invite, Member, MemberRole, Thread, User, Visibility
 from chat_app.streaming.tables import utc_now
+from chat_app.streaming.text import clean
 from chat_app.threads import next_version, raise_version
 
 INVITE_BYTES = 16
@@ -137,7 +138,7 @@ async def join(session: AsyncSession, secret: str, user_id: int) -> str:
     Raises:
         InviteUnknown: there is no such invite any more.
     """
-    query = select(Invite).where(col(Invite.hash) == hash_of(secret), *_is_open())
+    query = select(Invite).where(col(Invite.hash) == hash_of(clean(secret)), *_is_open())
     found = (await session.execute(query)).scalar_one_or_none()
     # The version first: it puts joining and withdrawing in line.
     if found is None or not await raise_version(session, found.thread_id, col(Thread.deleted).is_(None)):

@@ -224,7 +224,7 @@ class Services:
             self._begin(posted.stream_id)
         return posted
 
-    async def stop(self, who: Identity, message_id: int) -> None:
+    async def stop(self, who: Identity, thread_id: str, message_id: int) -> None:
         """Stop a reply, whichever process writes it, keeping its text; one that has ended stays as it is.
 
         Raises:
@@ -232,7 +232,7 @@ class Services:
             NotPermitted: it is not theirs to do.
         """
         async with self.database.write() as session:
-            stream_id = await threads.stoppable(session, message_id, who.user_id)
+            stream_id = await threads.stoppable(session, thread_id, message_id, who.user_id)
             if await store.close_pending(session, stream_id, STOPPED):
                 await threads.store_reply(session, stream_id)
             else:
@@ -240,7 +240,7 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
-    async def retry(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
+    async def retry(self, who: Identity, thread_id: str, message_id: int, *, tab: str, address: str = "") -> None:
         """Answer again in a new version; of several at once one begins.
 
         Raises:
@@ -250,12 +250,16 @@ class Services:
             TooMuch: it has to wait.
         """
         async with self.database.write() as session:
-            stream_id = await threads.retry(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            stream_id = await threads.retry(
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name
+            )
             await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
-    async def continue_reply(self, who: Identity, message_id: int, *, tab: str, address: str = "") -> None:
+    async def continue_reply(
+        self, who: Identity, thread_id: str, message_id: int, *, tab: str, address: str = ""
+    ) -> None:
         """Let the model go on from a reply's text; of several at once one begins.
 
         Raises:
@@ -265,12 +269,14 @@ class Services:
             TooMuch: it has to wait.
         """
         async with self.database.write() as session:
-            stream_id = await threads.continue_reply(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            stream_id = await threads.continue_reply(
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name
+            )
             await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
 
-    async def delete_message(self, who: Identity, message_id: int) -> None:
+    async def delete_message(self, who: Identity, thread_id: str, message_id: int) -> None:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
 
         Raises:
@@ -278,7 +284,7 @@ class Services:
             NotPermitted: it is not theirs to delete.
         """
         async with self.database.write() as session:
-            stream_ids = await threads.delete_message(session, message_id, who.user_id)
+            stream_ids = await threads.delete_message(session, thread_id, message_id, who.user_id)
             await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
@@ -410,24 +416,24 @@ class Services:
             await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
-    async def version_of(self, who: Identity, message_id: int, version: int) -> tuple[MessageView, str]:
+    async def version_of(self, who: Identity, thread_id: str, message_id: int, version: int) -> tuple[MessageView, str]:
         """A reply, and the text of one of its versions.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await views.message_view(session, message_id, who.user_id)
+            message = await views.message_view(session, thread_id, message_id, who.user_id)
             return message, await views.version_text(session, message, version)
 
-    async def text_of(self, who: Identity, message_id: int, offset: int) -> tuple[MessageView, str]:
+    async def text_of(self, who: Identity, thread_id: str, message_id: int, offset: int) -> tuple[MessageView, str]:
         """A message, and its stored text from `offset` on, for a tab that has missed some.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await views.message_view(session, message_id, who.user_id)
+            message = await views.message_view(session, thread_id, message_id, who.user_id)
             text = message.text
             if message.is_live and message.stream_id is not None:
                 text = text[: message.base] + await store.read_text(session, message.stream_id)

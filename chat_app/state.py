@@ -270,13 +270,15 @@ class Live(rx.State):
                     await self._send(update)
         except ThreadUnknown:
             async with self:
-                update_vars(await self.get_state(Transcript), is_missing=True, is_loaded=True, title="")
+                transcript = await self.get_state(Transcript)
+                transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
+                update_vars(transcript, is_loaded=True)
 
     @remote
     async def catch_up(self, name: TextName, have: Offset) -> None:
         """Send a text again from `have` (code points) on, to a tab that has found a gap in it."""
         message_id = int(name.partition(".")[0])
-        message, text = await services().text_of(await who_asks(self), message_id, have)
+        message, text = await services().text_of(await who_asks(self), thread_in_address(self), message_id, have)
         if text and message.name == name:
             async with self:
                 self.f = [(name, have, text)]
@@ -284,7 +286,8 @@ class Live(rx.State):
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
         """Show a version of a reply in this tab; the newest goes on by itself."""
-        message, text = await services().version_of(await who_asks(self), message_id, version)
+        who = await who_asks(self)
+        message, text = await services().version_of(who, thread_in_address(self), message_id, version)
         if not 1 <= version <= message.attempt:
             return
         async with self:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 
 from chat_app import views
-from chat_app.access import Verb, allowed
+from chat_app.access import ThreadUnknown, Verb, allowed
 from chat_app.db import Database
 from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed
 from chat_app.identity import Identity
@@ -135,6 +135,7 @@ class _Text:
     def close(self) -> None:
         """Take no more."""
         self._stack.close()
+        self._is_at_hand.set()  # nothing more will be, for whoever waits
 
 
 class Tab:
@@ -155,6 +156,7 @@ class Tab:
         self._seen_version = 0
         self._told_version = 0
         self._is_behind = True
+        self._is_found = False
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
@@ -165,7 +167,7 @@ class Tab:
         """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
 
         Raises:
-            ThreadUnknown: there is no such thread for this person.
+            ThreadUnknown: there was no such thread for this person when the tab opened.
         """
         tabs = self._tabs
         with (
@@ -200,8 +202,9 @@ class Tab:
 
     def _cut_off(self, last: TabUpdate) -> None:
         """Send this and nothing more: this person may see no more, not even what waits to be sent."""
-        for message_id in tuple(self._texts):
-            self._drop(message_id)
+        for text in self._texts.values():
+            text.close()
+        self._texts.clear()
         self._history.clear()
         self._news = last
         self._woken.set()
@@ -212,6 +215,10 @@ class Tab:
             await self._read()
         except DATABASE_AWAY as error:
             logger.warning("thread %s could not be read (%s); trying again", self.thread_id, type(error).__name__)
+        except ThreadUnknown:
+            if not self._is_found:
+                raise  # it was never there for this person
+            self._cut_off(TabUpdate(is_gone=True))
         return not self._is_behind or self._is_cut_off
 
     async def _read(self) -> None:
@@ -233,7 +240,7 @@ class Tab:
                 break  # else a change was told while this was read, and is not in it
         tabs.feed.seen(self.thread_id, thread.version)
         tabs.tailer.wake()  # from now on there is something to tick for
-        self._seen_version, self._is_behind = thread.version, False
+        self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._news.people |= people
         self._news.thread = thread
         self._news.may = self._may_now(thread, roles)

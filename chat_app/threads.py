@@ -129,7 +129,9 @@ async def post(
     return Posted(message.id, await _answer(session, thread, message.id, author_id, tab=tab, model=model))
 
 
-async def retry(session: AsyncSession, message_id: int, user_id: int, *, tab: str, model: str) -> StreamId:
+async def retry(
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int, *, tab: str, model: str
+) -> StreamId:
     """Answer again, in a new version; the earlier ones stay to be looked at.
 
     Raises:
@@ -137,7 +139,7 @@ async def retry(session: AsyncSession, message_id: int, user_id: int, *, tab: st
         NotPermitted: they may not retry it.
         NotNow: it is being answered.
     """
-    thread, reply, attempt, _ = await _ended_reply(session, message_id, user_id, Verb.RETRY)
+    thread, reply, attempt, _ = await _ended_reply(session, thread_id, message_id, user_id, Verb.RETRY)
     reply.text = ""
     return await _attempt(
         session,
@@ -157,7 +159,9 @@ async def retry(session: AsyncSession, message_id: int, user_id: int, *, tab: st
     )
 
 
-async def continue_reply(session: AsyncSession, message_id: int, user_id: int, *, tab: str, model: str) -> StreamId:
+async def continue_reply(
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int, *, tab: str, model: str
+) -> StreamId:
     """Let the model go on from the text that is there.
 
     Raises:
@@ -165,7 +169,7 @@ async def continue_reply(session: AsyncSession, message_id: int, user_id: int, *
         NotPermitted: they may not continue it.
         NotNow: it is being answered, or is complete.
     """
-    thread, reply, attempt, stream = await _ended_reply(session, message_id, user_id, Verb.CONTINUE)
+    thread, reply, attempt, stream = await _ended_reply(session, thread_id, message_id, user_id, Verb.CONTINUE)
     if stream.status is StreamStatus.DONE and not stream.reason:
         msg = "This reply is complete."
         raise NotNow(msg)
@@ -188,7 +192,7 @@ async def continue_reply(session: AsyncSession, message_id: int, user_id: int, *
     )
 
 
-async def stoppable(session: AsyncSession, message_id: int, user_id: int) -> StreamId:
+async def stoppable(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> StreamId:
     """The stream of a reply that this person may stop.
 
     Raises:
@@ -196,11 +200,11 @@ async def stoppable(session: AsyncSession, message_id: int, user_id: int) -> Str
         NotPermitted: they may not stop it.
     """
     query = _with_attempt(select(col(Attempt.stream_id))).where(
-        col(Message.id) == message_id, col(Message.deleted).is_(None), col(Attempt.stream_id).is_not(None)
+        *_is_in(thread_id, message_id), col(Attempt.stream_id).is_not(None)
     )
     stream_id = (await session.execute(query.where(may(Verb.STOP, user_id)))).scalar_one_or_none()
     if stream_id is None:
-        raise await _message_refusal(session, message_id, user_id)
+        raise await _message_refusal(session, thread_id, message_id, user_id)
     return StreamId(stream_id)
 
 
@@ -220,19 +224,17 @@ async def rename(session: AsyncSession, thread_id: str, user_id: int, title: str
     thread.title = title
 
 
-async def delete_message(session: AsyncSession, message_id: int, user_id: int) -> list[StreamId]:
+async def delete_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> list[StreamId]:
     """Take a message away for everybody; return the streams whose rows are to follow it.
 
     Raises:
         ThreadUnknown: there is no such message for this person.
         NotPermitted: it is not theirs to delete.
     """
-    query = _with_attempt(select(Message)).where(
-        col(Message.id) == message_id, col(Message.deleted).is_(None), may_delete_message(user_id)
-    )
+    query = _with_attempt(select(Message)).where(*_is_in(thread_id, message_id), may_delete_message(user_id))
     message = (await session.execute(query)).scalar_one_or_none()
     if message is None:
-        raise await _message_refusal(session, message_id, user_id)
+        raise await _message_refusal(session, thread_id, message_id, user_id)
     message.version = await raise_version(session, message.thread_id)
     message.text, message.deleted = "", utc_now()
     gone = delete(Attempt).where(col(Attempt.message_id) == message_id).returning(col(Attempt.stream_id))
@@ -332,14 +334,13 @@ async def _reply_of(session: AsyncSession, stream_id: StreamId) -> Message | Non
 
 
 async def _ended_reply(
-    session: AsyncSession, message_id: int, user_id: int, verb: Verb
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int, verb: Verb
 ) -> tuple[Thread, Message, Attempt, Stream]:
-    where = _with_attempt(select(col(Message.thread_id))).where(
-        col(Message.id) == message_id, col(Message.deleted).is_(None), col(Attempt.stream_id).is_not(None)
+    query = _with_attempt(select(col(Message.id))).where(
+        *_is_in(thread_id, message_id), col(Attempt.stream_id).is_not(None), may(verb, user_id)
     )
-    thread_id = (await session.execute(where.where(may(verb, user_id)))).scalar_one_or_none()
-    if thread_id is None:
-        raise await _message_refusal(session, message_id, user_id)
+    if (await session.execute(query)).first() is None:
+        raise await _message_refusal(session, thread_id, message_id, user_id)
     # From here on nobody else changes the thread until this transaction ends: of two retries at once one begins.
     thread = await next_version(session, thread_id, user_id, may(verb, user_id))
     reply = await session.get_one(Message, message_id, populate_existing=True)
@@ -351,10 +352,17 @@ async def _ended_reply(
     return thread, reply, attempt, stream
 
 
-async def _message_refusal(session: AsyncSession, message_id: int, user_id: int) -> ThreadUnknown | NotPermitted:
-    query = select(col(Message.thread_id)).where(col(Message.id) == message_id, col(Message.deleted).is_(None))
-    thread_id = (await session.execute(query)).scalar_one_or_none()
-    return await refusal(session, thread_id or "", user_id)
+async def _message_refusal(
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int
+) -> ThreadUnknown | NotPermitted:
+    query = select(col(Message.id)).where(*_is_in(thread_id, message_id))
+    is_there = (await session.execute(query)).first() is not None
+    return await refusal(session, thread_id, user_id) if is_there else ThreadUnknown(thread_id)
+
+
+def _is_in(thread_id: str, message_id: int) -> tuple[ColumnElement[bool], ...]:
+    """A message is named together with its thread: anybody can count, but not guess an address."""
+    return col(Message.id) == message_id, col(Message.thread_id) == thread_id, col(Message.deleted).is_(None)
 
 
 async def _answer(
@@ -388,9 +396,13 @@ async def next_version(
         ThreadUnknown: there is no such thread for this person.
         NotPermitted: it is not permitted to them.
     """
-    if await raise_version(session, thread_id, is_permitted) == 0:
-        raise await refusal(session, thread_id, user_id)
-    return await session.get_one(Thread, thread_id, populate_existing=True)
+    permitted = select(Thread).where(col(Thread.id) == thread_id, is_permitted)
+    if await raise_version(session, thread_id, is_permitted):
+        # Asked again: on PostgreSQL who stood in line for the row was let through by who was a member before that.
+        thread = (await session.execute(permitted.execution_options(populate_existing=True))).scalar_one_or_none()
+        if thread is not None:
+            return thread
+    raise await refusal(session, thread_id, user_id)
 
 
 async def raise_version(session: AsyncSession, thread_id: str, *conditions: ColumnElement[bool]) -> int:

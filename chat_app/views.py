@@ -145,13 +145,15 @@ async def messages_changed_since(session: AsyncSession, thread_id: str, version:
     return [_message_view(*row) for row in (await session.execute(query)).all()]
 
 
-async def message_view(session: AsyncSession, message_id: int, user_id: int) -> MessageView:
-    """One message that this person may read.
+async def message_view(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> MessageView:
+    """One message that this person may read, named with its thread: anybody can count.
 
     Raises:
         ThreadUnknown: there is no such message for this person.
     """
-    query = _messages().where(col(Message.id) == message_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
+    query = _messages(thread_id).where(
+        col(Message.id) == message_id, col(Message.deleted).is_(None), may(Verb.READ, user_id)
+    )
     query = query.join(Thread, col(Thread.id) == col(Message.thread_id))
     row = (await session.execute(query)).first()
     if row is None:
@@ -179,8 +181,8 @@ async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tu
     return {user_id: (name, hue) for user_id, name, hue in rows if user_id is not None}
 
 
-def _messages(thread_id: str | None = None) -> Select[Message, Attempt, Stream]:
-    query = (
+def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
+    return (
         select(Message, Attempt, Stream)
         .join(
             Attempt,
@@ -188,8 +190,8 @@ def _messages(thread_id: str | None = None) -> Select[Message, Attempt, Stream]:
             isouter=True,
         )
         .join(Stream, col(Stream.id) == col(Attempt.stream_id), isouter=True)
+        .where(col(Message.thread_id) == thread_id)
     )
-    return query if thread_id is None else query.where(col(Message.thread_id) == thread_id)
 
 
 def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:

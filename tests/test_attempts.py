@@ -38,7 +38,7 @@ async def test_retry_is_a_new_version_and_the_earlier_one_can_be_looked_at(world
         world.model.source(0).say("First try. ", SourceError("It broke."))
         await tab.until(name, "First try. ", "error")
 
-        await world.services.retry(noor, id_of(name), tab="noor")
+        await world.services.retry(noor, thread_id, id_of(name), tab="noor")
         again = f"{id_of(name)}.2"
         world.model.source(1).say("Second")
         await other.until(again, "Second")  # who asks drives
@@ -46,7 +46,7 @@ async def test_retry_is_a_new_version_and_the_earlier_one_can_be_looked_at(world
         for each in (tab, other):
             await each.until(again, "Second try.", "done")
 
-        message, text = await world.services.version_of(ada, id_of(name), 1)
+        message, text = await world.services.version_of(ada, thread_id, id_of(name), 1)
         assert (message.text, text) == ("Second try.", "First try. ")
 
 
@@ -58,7 +58,7 @@ async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(
         world.model.source(0).say("Once upon", SourceError("It broke."))
         await tab.until(name, "Once upon", "error")
 
-        await world.services.continue_reply(ada, id_of(name), tab="ada")
+        await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say(" a time.")
         await tab.until(name, "Once upon a time.", "streaming")
         assert "".join(tab.screen.steps[name]) == "Once upon a time."
@@ -69,7 +69,7 @@ async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(
             world.model.source(1).say(" The end.", Finish())
             for each in (tab, late):
                 await each.until(name, "Once upon a time. The end.", "done")
-    message, text = await world.services.text_of(ada, id_of(name), 10)
+    message, text = await world.services.text_of(ada, thread_id, id_of(name), 10)
     assert (text, message.length, message.base) == ("a time. The end.", 26, 9)
 
 
@@ -82,7 +82,7 @@ async def test_of_twenty_retries_at_once_one_begins(world: World) -> None:
         await tab.until(name, "No.", "done")
         world.model.source(1).say("Yes.")
         begun = await asyncio.gather(
-            *(world.services.retry(ada, id_of(name), tab="ada") for _ in range(20)), return_exceptions=True
+            *(world.services.retry(ada, thread_id, id_of(name), tab="ada") for _ in range(20)), return_exceptions=True
         )
         assert [type(error) for error in begun if error is not None] == [NotNow] * 19
         await tab.until(f"{id_of(name)}.2", "Yes.")
@@ -95,11 +95,11 @@ async def test_a_complete_reply_has_nothing_to_continue_and_a_live_one_not_eithe
     async with world.tab("ada", ada, thread_id) as tab:
         name = await world.ask(ada, thread_id, "ada")
         with pytest.raises(NotNow):
-            await world.services.continue_reply(ada, id_of(name), tab="ada")
+            await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(0).say("All.", Finish())
         await tab.until(name, "All.", "done")
         with pytest.raises(NotNow):
-            await world.services.continue_reply(ada, id_of(name), tab="ada")
+            await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
 
 
 async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) ->
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Long", Finish("Cut off at the length limit."))
         await tab.until(name, "Long", "done")
-        await world.services.continue_reply(ada, id_of(name), tab="ada")
+        await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say("er.", Finish())
         await tab.until(name, "Longer.", "done")
 
@@ -123,9 +123,9 @@ async def test_a_message_deleted_in_mid_stream_vanishes_everywhere_and_leaves_no
         source.say("A sentence. And more")
         await other.until(name, "A sentence. ")
         with pytest.raises(NotPermitted):
-            await world.services.delete_message(noor, id_of(name))
+            await world.services.delete_message(noor, thread_id, id_of(name))
 
-        await world.services.delete_message(ada, id_of(name))
+        await world.services.delete_message(ada, thread_id, id_of(name))
 
         await source.is_closed.wait()
         for each in (tab, other):
@@ -255,7 +255,7 @@ async def test_who_waits_can_be_stopped(database: Database) -> None:
             first = await world.ask(ada, thread_id, "ada", "@gpt 1")
             waiting = await world.ask(ada, thread_id, "ada", "@gpt 2")
             await tab.until(waiting, status="pending")
-            await world.services.stop(ada, id_of(waiting))
+            await world.services.stop(ada, thread_id, id_of(waiting))
             await tab.until(waiting, status="stopped")
             world.model.source(0).say("One.", Finish())
             await tab.until(first, "One.", "done")

@@ -144,7 +144,7 @@ async def test_a_reply_costs_what_the_model_counts_or_else_what_is_estimated(dat
             world.model.source(4).say("Sixteen letters.")
             await tab.until(name, "Sixteen letters.")
             assert (await spent(database))[ada.user_id] == before + COST
-            await world.services.stop(ada, int(name.partition(".")[0]))
+            await world.services.stop(ada, thread_id, int(name.partition(".")[0]))
             await tab.until(name, "Sixteen letters.", "stopped")
             assert (await spent(database))[ada.user_id] == before + PROMPT + 4
 
@@ -172,7 +172,7 @@ async def test_with_nothing_left_the_reason_says_when_and_retry_works_then(
 
             monkeypatch.setattr(budget, "utc_now", lambda: datetime(2026, 4, 1, tzinfo=UTC))
             message_id = int(name.partition(".")[0])
-            await world.services.retry(ada, message_id, tab="ada")
+            await world.services.retry(ada, thread_id, message_id, tab="ada")
             world.model.source(1).say("Yes again.", Finish())
             await tab.until(f"{message_id}.2", "Yes again.", "done")
 
@@ -189,7 +189,7 @@ async def test_what_is_deleted_in_mid_stream_is_settled(database: Database, is_t
             if is_thread:
                 await world.services.delete_thread(ada, thread_id)
             else:
-                await world.services.delete_message(ada, int(name.partition(".")[0]))
+                await world.services.delete_message(ada, thread_id, int(name.partition(".")[0]))
             await world.services.written()
             await world.services.cleared()
         assert await count(database, Reservation) == 0

@@ -58,7 +58,9 @@ class Reply:
         """Wait until both tabs say so, with all the text, and the database has the same."""
         for tab in (self.driver, self.follower):
             await tab.until(self.name, self.said, status)
-        message, text = await self.world.services.text_of(self.ada, int(self.name.partition(".")[0]), 0)
+        message, text = await self.world.services.text_of(
+            self.ada, self.driver.tab.thread_id, int(self.name.partition(".")[0]), 0
+        )
         assert (text, message.status) == (self.said, StreamStatus(status))
 
     async def is_given_up(self) -> None:

@@ -36,9 +36,12 @@ async def database(postgres: Postgres, proxy: Proxy) -> AsyncIterator[Database]:
 class Reply:
     """A reply under way, on its driver's tab and on a follower's."""
 
-    def __init__(self, world: World, ada: Identity, name: str, driver: OpenTab, follower: OpenTab) -> None:
+    def __init__(
+        self, world: World, ada: Identity, thread_id: str, name: str, driver: OpenTab, follower: OpenTab
+    ) -> None:
         self.world = world
         self.ada = ada
+        self.thread_id = thread_id
         self.name = name
         self.driver = driver
         self.follower = follower
@@ -63,7 +66,7 @@ class Reply:
         for tab in (self.driver, self.follower):
             await tab.until(self.name, self.said, status)
             await tab.until_screen(lambda screen: not screen.is_unsaved)
-        _, text = await self.world.services.text_of(self.ada, int(self.name.partition(".")[0]), 0)
+        _, text = await self.world.services.text_of(self.ada, self.thread_id, int(self.name.partition(".")[0]), 0)
         assert text == self.said
 
 
@@ -77,7 +80,7 @@ async def reply(database: Database) -> AsyncIterator[Reply]:
         world.tab("ada", ada, thread_id) as driver,
         world.tab("noor", noor, thread_id) as follower,
     ):
-        reply = Reply(world, ada, await world.ask(ada, thread_id, "ada"), driver, follower)
+        reply = Reply(world, ada, thread_id, await world.ask(ada, thread_id, "ada"), driver, follower)
         await reply.say("Begun. ")
         await follower.until(reply.name, "Begun. ")
         yield reply

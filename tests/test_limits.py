@@ -205,14 +205,14 @@ async def test_a_retry_counts_as_a_message_and_one_that_has_to_wait_changes_noth
         world.model.source(0).say("First try. ", SourceError("It broke."))
         await tab.until(name, "First try. ", "error")
         message_id = int(name.partition(".")[0])
-        await world.services.retry(ada, message_id, tab="ada")
+        await world.services.retry(ada, thread_id, message_id, tab="ada")
         world.model.source(1).say("Second try. ", Finish("Cut off at the length limit."))
         await tab.until(f"{message_id}.2", "Second try. ", "done")
 
         for again in (world.services.retry, world.services.continue_reply):
             with pytest.raises(TooMuch):
-                await again(ada, message_id, tab="ada")
-    message, text = await world.services.text_of(ada, message_id, 0)
+                await again(ada, thread_id, message_id, tab="ada")
+    message, text = await world.services.text_of(ada, thread_id, message_id, 0)
     assert (message.attempt, text) == (2, "Second try. ")
     assert len(world.model.asked) == 2
 

@@ -188,7 +188,7 @@ async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
             await driver.until(f"{posted.message_id}.0", f"Message {number}")
             assert len(stuck.tab._news.messages) + len(stuck.tab._history) <= 10
         gone = int(next(iter(said)).partition(".")[0])
-        await world.services.delete_message(ada, gone)
+        await world.services.delete_message(ada, thread_id, gone)
         source.say(" after.", Finish())
         await driver.until(name, "Before. And after.", "done")
         assert len(said.keys() & stuck.screen.texts.keys()) <= 1  # one may have been on its way
@@ -211,11 +211,11 @@ async def test_stop_by_another_person_is_seen_by_all_and_keeps_the_text(world: W
         source = world.model.source(0)
         source.say("So far and")
         await driver.until(name, "So far and")
-        await world.services.stop(noor, int(name.partition(".")[0]))
+        await world.services.stop(noor, thread_id, int(name.partition(".")[0]))
         await source.is_closed.wait()
         for tab in (driver, other):
             await tab.until(name, "So far and", "stopped")
-        await world.services.stop(ada, int(name.partition(".")[0]))
+        await world.services.stop(ada, thread_id, int(name.partition(".")[0]))
         await other.until(name, "So far and", "stopped")
 
 
@@ -260,5 +260,5 @@ async def test_at_shutdown_tails_are_stored_and_the_reply_says_why(database: Dat
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Not a sentence")
         await driver.until(name, "Not a sentence")
-    message, text = await world.services.text_of(ada, int(name.partition(".")[0]), 0)
+    message, text = await world.services.text_of(ada, thread_id, int(name.partition(".")[0]), 0)
     assert (text, message.status, message.reason) == ("Not a sentence", StreamStatus.ERROR, "The server restarted.")

@@ -169,13 +169,13 @@ async def test_a_private_thread_is_unknown_to_strangers_and_closed_to_viewers(da
             await post(database, thread_id, who, "Let me in")
         async with database.write() as session:
             with pytest.raises(refused):
-                await threads.stoppable(session, posted.message_id + 1, who.user_id)
+                await threads.stoppable(session, thread_id, posted.message_id + 1, who.user_id)
     async with database.read() as session:
         assert (await views.find(session, thread_id, viewer.user_id)).id == thread_id
         with pytest.raises(ThreadUnknown):
             await views.find(session, thread_id, stranger.user_id)
         with pytest.raises(ThreadUnknown):
-            await views.message_view(session, posted.message_id, stranger.user_id)
+            await views.message_view(session, thread_id, posted.message_id, stranger.user_id)
         assert [entry.id for entry in await views.listed(session, stranger.user_id)] == []
         assert [entry.id for entry in await views.listed(session, viewer.user_id)] == [thread_id]
 

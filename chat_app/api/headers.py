@@ -76,7 +76,7 @@ def is_https(scope: Scope, origins: Iterable[str]) -> bool:
 
 
 def page_policy(pages: Iterable[str]) -> str:
-    """The Content-Security-Policy with which these pages, as HTML, work; their inline scripts and styles, and no other."""
+    """The Content-Security-Policy with which these pages, as HTML, work: with their inline scripts and styles alone."""
     pages = tuple(pages)
     scripts = {script for page in pages for script in INLINE_SCRIPT.findall(page)}
     styles = {style for page in pages for style in INLINE_STYLE.findall(page)} | {""}

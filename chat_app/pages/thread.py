@@ -91,23 +91,24 @@ class Composer(rx.State):
     @remote
     async def stop(self, message_id: MessageId) -> None:
         """Stop a reply; its text stays."""
-        await services().stop(await who_asks(self), message_id)
+        await services().stop(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def retry(self, message_id: MessageId) -> None:
         """Answer again, in a new version."""
-        await services().retry(await who_asks(self), message_id, tab=tab_of(self), address=address_of(self))
+        who, thread_id = await who_asks(self), thread_in_address(self)
+        await services().retry(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
-        who = await who_asks(self)
-        await services().continue_reply(who, message_id, tab=tab_of(self), address=address_of(self))
+        who, thread_id = await who_asks(self), thread_in_address(self)
+        await services().continue_reply(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def delete(self, message_id: MessageId) -> None:
         """Take a message away for everybody."""
-        await services().delete_message(await who_asks(self), message_id)
+        await services().delete_message(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def rename(self, title: Title) -> None:

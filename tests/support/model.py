@@ -1,8 +1,9 @@
 """A model for tests of what stands between it and the page: it says what the test tells it to, when the test does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 
+from chat_app.access import Verb
 from chat_app.llm import OnWait, Turn
 from chat_app.streaming import Finish
 from tests.support.core import HandFed
@@ -59,10 +60,19 @@ class Screen:
         self.reasons: dict[str, str] = {}
         self.gone: set[int] = set()
         self.is_gone = False
+        self.is_signed_out = False
+        self.may: Set[Verb] = frozenset()
+        self.directories: list[list[tuple[str, str]]] = [[]]
+        """Each list of threads that was shown, in order."""
         self.is_unsaved = False
         self.updates = 0
         self.frames = 0
         self.steps: dict[str, list[str]] = {}
+
+    @property
+    def directory(self) -> list[tuple[str, str]]:
+        """The list of threads that is shown."""
+        return self.directories[-1]
 
     def show(self, frames: Sequence[tuple[str, int, str]]) -> None:
         """Apply frames; one that leaves a gap or changes what is shown is an error."""

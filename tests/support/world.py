@@ -39,6 +39,11 @@ class OpenTab:
             self.screen.updates += 1
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
+            self.screen.is_signed_out = update.is_signed_out
+            if update.may is not None:
+                self.screen.may = update.may
+            if update.directory is not None:
+                self.screen.directories.append(update.directory)
             if update.is_unsaved is not None:
                 self.screen.is_unsaved = update.is_unsaved
             self.screen.gone |= {message.id for message in update.messages if message.is_deleted}

@@ -1,0 +1,419 @@
+"""Permissions: every handler, route and service that somebody can name, for each kind of person, against the one table.
+
+A new entry point fails the tests of coverage until it has a line here that says which verb it needs.
+"""
+
+import asyncio
+import importlib
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import reflex as rx
+from reflex.istate.data import RouterData
+from reflex.route import get_route_args
+from reflex_base.registry import RegistrationContext
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from chat_app import api, pages
+from chat_app import services as services_module
+from chat_app import state as state_module
+from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
+from chat_app.db import Database
+from chat_app.identity import COOKIE, Identity, new_secret
+from chat_app.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
+from chat_app.pages import thread
+from chat_app.services import Services
+from chat_app.sharing import Sharing
+from chat_app.state import GONE, NO_COOKIE, NOT_YOURS, Live, Transcript, Viewer
+from chat_app.streaming import SourceError, Stream
+from tests.support.world import WITHIN, World, running_world
+
+for package in (pages, api):
+    for found in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{found.name}")
+rx.State.setup_dynamic_args(get_route_args(thread.ROUTE))  # as adding the page does
+
+SECRET = "what nobody outside may know"
+DAY = timedelta(days=1)
+READERS = {Verb.READ}
+"""Verbs that change nothing; whether it was done is whether the text was sent."""
+
+# --- who ---------------------------------------------------------------------------------------------------------
+
+ROLES: dict[str, MemberRole | None] = {
+    "stranger": None,
+    "removed": None,
+    "viewer": MemberRole.VIEWER,
+    "member": MemberRole.MEMBER,
+    "owner": MemberRole.OWNER,
+}
+"""Who is somebody; `removed` has been a member, and their tab is still connected. Nobody has no cookie."""
+
+MATTERS = {
+    Visibility.OPEN: ("stranger",),
+    Visibility.PRIVATE: ("viewer", "member", "owner"),
+}
+"""Who may do something because of the visibility, or whatever it is. A scene takes a while: these are enough."""
+
+
+@dataclass
+class Scene:
+    """A thread with a reply that has ended twice and one that streams, an invite, and somebody of each kind."""
+
+    world: World
+    thread_id: str = ""
+    people: dict[str, Identity] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    spare: int = 0
+    prompt: int = 0
+    ended: int = 0
+    live: int = 0
+    invite: int = 0
+
+    async def rows(self) -> list[str]:
+        """All that the deeds here can change, but for what the reply under way adds by itself."""
+        async with self.world.database.read() as session:
+            return [
+                str((await session.execute(select(*columns))).all())
+                for columns in (
+                    [getattr(table, name) for name in table.model_fields if name not in kept]
+                    for table, kept in TABLES.items()
+                )
+            ]
+
+
+TABLES: dict[type[SQLModel], set[str]] = {
+    Thread: {"version", "changed"},
+    Member: set(),
+    Invite: set(),
+    Attempt: set(),
+    Message: {"version"},
+    Stream: set(Stream.model_fields) - {"id", "stop_requested"},
+}
+"""What is compared, and what of it is not: a refused deed may have been rolled back, and a reply writes on."""
+
+
+@asynccontextmanager
+async def running(database: Database) -> AsyncIterator[World]:
+    async with running_world(database, chat_replies_at_once=1000, chat_replies_per_person=1000) as world:
+        services_module._current.append(world.services)
+        try:
+            yield world
+        finally:
+            services_module._current.remove(world.services)
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    async with running(database) as world:
+        yield world
+
+
+async def scene(world: World, visibility: Visibility) -> Scene:
+    """Set a scene anew, beside those that were set before."""
+    services, now = world.services, Scene(world)
+    for name in (*ROLES, "spare"):
+        now.cookies[name] = f"{COOKIE}={new_secret()}"
+        now.people[name] = await services.recognise(now.cookies[name])
+    owner = now.people["owner"]
+    now.spare = now.people["spare"].user_id
+    now.thread_id = await services.new_thread(owner)
+    for name, role in (*ROLES.items(), ("spare", MemberRole.MEMBER)):
+        if name in {"owner", "stranger"}:
+            continue
+        _, secret = await services.invite(owner, now.thread_id, role or MemberRole.MEMBER, DAY)
+        await services.join(now.people[name], secret)
+    await services.remove_member(owner, now.thread_id, now.people["removed"].user_id)
+    view, _ = await services.invite(owner, now.thread_id, MemberRole.MEMBER, DAY)
+    now.invite = view.id
+    model, under_way = world.model, set(services._writing)
+
+    async def fails() -> None:
+        await asyncio.wait(services._writing - under_way)
+
+    asked = len(model.asked)
+    for number in range(2):
+        model.source(asked + number).say(f"{SECRET}. ", SourceError("It broke."))
+    posted = await services.post(owner, now.thread_id, f"@gpt {SECRET}", nonce="the first", tab="owner")
+    now.prompt, now.ended = posted.message_id, posted.message_id + 1
+    await fails()
+    await services.retry(owner, now.thread_id, now.ended, tab="owner")
+    await fails()
+    now.live = (await services.post(owner, now.thread_id, "@gpt more", nonce="the second", tab="owner")).message_id + 1
+    await model.was_asked(asked + 3)
+    await services.set_visibility(owner, now.thread_id, visibility)
+    return now
+
+
+# --- what --------------------------------------------------------------------------------------------------------
+
+Arguments = Callable[[Scene], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody can name: the verb it needs, on which object, and what it is given; no verb where anybody may."""
+
+    verb: Verb | None
+    on: str = "thread"
+    arguments: Arguments = lambda _: {}
+
+
+HANDLERS: dict[str, Entry] = {
+    "live.watch": Entry(Verb.READ),
+    "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
+    "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "home.lead": Entry(None),
+    "composer.new_thread": Entry(None),
+    "composer.send": Entry(Verb.POST, arguments=lambda _: {"form": {"text": "Hello", "nonce": "0123456789"}}),
+    "composer.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
+    "composer.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended}),
+    "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
+    "composer.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
+    "composer.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "composer.clear": Entry(Verb.CLEAR),
+    "composer.delete_thread": Entry(Verb.DELETE),
+    "sharing.look": Entry(Verb.READ),
+    "sharing.forget": Entry(None),
+    "sharing.set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": "link"}),
+    "sharing.make_invite": Entry(Verb.SHARE, arguments=lambda _: {"role": "viewer", "lasts": "day"}),
+    "sharing.withdraw": Entry(Verb.SHARE, arguments=lambda now: {"invite_id": now.invite}),
+    "sharing.set_role": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare, "role": "viewer"}),
+    "sharing.remove": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
+    "sharing.hand_over": Entry(Verb.SHARE, arguments=lambda now: {"member_id": str(now.spare)}),
+    "sharing.leave": Entry(Verb.LEAVE),
+    "join.join": Entry(None),
+    "account.show": Entry(None),
+    "account.make_token": Entry(None),
+    "account.revoke_token": Entry(None),
+    "account.sign_out_elsewhere": Entry(None),
+    "account.sign_out_everywhere": Entry(None),
+}
+ROUTES: dict[str, Entry] = {"/api/session.js": Entry(None)}
+SERVICES: dict[str, Entry] = {
+    # Of whoever asks, or nobody's:
+    "recognise": Entry(None),
+    "has_ended": Entry(None),
+    "written": Entry(None),
+    "cleared": Entry(None),
+    "home": Entry(None),
+    "new_thread": Entry(None),
+    "listed": Entry(None),
+    "add_token": Entry(None),
+    "tokens": Entry(None),
+    "revoke_token": Entry(None),
+    "sign_out": Entry(None),
+    "join": Entry(None),
+    # Of a thread:
+    "post": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789", "tab": "tab"}),
+    "rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "clear": Entry(Verb.CLEAR),
+    "members": Entry(Verb.READ),
+    "set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": Visibility.LINK}),
+    "invite": Entry(Verb.SHARE, arguments=lambda _: {"role": MemberRole.VIEWER, "lasts": DAY}),
+    "withdraw": Entry(Verb.SHARE, arguments=lambda now: {"invite_id": now.invite}),
+    "remove_member": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
+    "set_role": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare, "role": MemberRole.VIEWER}),
+    "hand_over": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
+    "leave": Entry(Verb.LEAVE),
+    "delete_thread": Entry(Verb.DELETE),
+    # Of a message or its stream:
+    "stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
+    "retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "continue_reply": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
+    "version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
+}
+OBJECTS = {"thread", "message", "stream"}
+
+
+def registered() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
+    """The functions of all handlers of ours, whether a client may name them or a page's load does, as "state.handler"."""
+    handlers = RegistrationContext.get().event_handlers
+    return {
+        ".".join((name.split(".")[-2].rpartition("____")[2], name.split(".")[-1])): handlers[name].handler.fn
+        for name in handlers
+        if ".chat_app___" in name
+    }
+
+
+def test_every_entry_point_has_a_line_in_the_matrix() -> None:
+    assert registered().keys() == HANDLERS.keys()
+    modules = [importlib.import_module(f"{api.__name__}.{found.name}") for found in pkgutil.iter_modules(api.__path__)]
+    assert {route.path for module in modules for route in getattr(module, "routes", ())} == ROUTES.keys()
+    public = {name for name, _ in inspect.getmembers(Services, inspect.iscoroutinefunction) if not name.startswith("_")}
+    assert public == SERVICES.keys()
+
+
+@pytest.mark.parametrize("entries", [HANDLERS, SERVICES], ids=["handlers", "services"])
+def test_the_matrix_is_of_threads_messages_and_streams(entries: dict[str, Entry]) -> None:
+    assert {entry.on for entry in entries.values()} == OBJECTS
+
+
+# --- handlers ----------------------------------------------------------------------------------------------------
+
+
+STATES = rx.State.get_substates()
+
+
+@dataclass
+class Outcome:
+    """What came of a call: whether it was done, what the person was told, and all that their page holds."""
+
+    is_done: bool
+    notice: str
+    page: str
+
+
+async def call(now: Scene, name: str, cookie: str, thread_id: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Call a handler as Reflex would for a tab at the thread's address."""
+    root = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
+    root.router = RouterData.from_router_data(
+        {"headers": {"cookie": cookie}, "token": "tab", "query": {"thread_id": thread_id}, "pathname": "/t/[thread_id]"}
+    )
+    state = await root.get_state(next(each for each in STATES if each.__name__.lower() == name.partition(".")[0]))
+    live, viewer = await root.get_state(Live), await root.get_state(Viewer)
+    transcript = await root.get_state(Transcript)
+    before, sent = await now.rows(), asyncio.Event()
+    frames: list[Any] = []
+    send = Live._send
+
+    async def note(self: Live, update: Any) -> None:
+        await send(self, update)
+        frames.extend(self.f)
+        sent.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Live, "_send", note)
+        patched.setattr(state_module, "_socket_stands", lambda _: False)  # there is no socket
+        task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
+        first = asyncio.create_task(sent.wait())
+        async with asyncio.timeout(WITHIN):
+            await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (task, first):
+            each.cancel()
+        results = await asyncio.gather(task, first, return_exceptions=True)
+    assert not isinstance(results[0], Exception), results[0]
+    sharing = await root.get_state(Sharing)
+    page = f"{frames} {live.f} {transcript.dict()} {viewer.dict()} {sharing.members} {results[0]}"
+    is_read, proof = HANDLERS[name].verb in READERS, "MemberLine(" if name == "sharing.look" else SECRET
+    return Outcome(proof in page if is_read else await now.rows() != before, viewer.notice, page)
+
+
+def permitted(name: str, entries: dict[str, Entry], who: str, visibility: Visibility) -> bool:
+    verb = entries[name].verb
+    return verb is None or verb in allowed(ROLES[who], visibility)
+
+
+of_threads = [name for name, entry in HANDLERS.items() if entry.verb is not None]
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
+    world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = await scene(world, visibility)
+    for name in of_threads:
+        for who in (None, *ROLES):
+            if who is not None and permitted(name, HANDLERS, who, visibility):
+                continue
+            cookie = "" if who is None else now.cookies[who]
+            outcome = await call(now, name, cookie, now.thread_id, monkeypatch)
+            may_read = who is not None and Verb.READ in allowed(ROLES[who], visibility)
+            notice = NO_COOKIE if who is None else NOT_YOURS if may_read else GONE
+            told = "" if name == "live.watch" and who is not None else notice  # it shows the page of what is not there
+            assert (name, who, outcome.is_done, outcome.notice) == (name, who, False, told)
+            assert SECRET not in outcome.page
+
+
+@pytest.mark.parametrize("visibility", MATTERS)
+async def test_a_handler_does_it_for_whoever_may(
+    world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = await scene(world, visibility)
+    for name in of_threads:
+        for who in MATTERS[visibility]:
+            if not permitted(name, HANDLERS, who, visibility):
+                continue
+            outcome = await call(now, name, now.cookies[who], now.thread_id, monkeypatch)
+            assert (name, who, outcome.is_done, outcome.notice) == (name, who, True, "")
+            if HANDLERS[name].verb not in READERS and name != "composer.send":
+                now = await scene(world, visibility)
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+async def test_a_message_is_unknown_without_its_threads_address_like_one_that_never_was(
+    world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can count: a stranger at a thread of their own names the messages of another."""
+    now = await scene(world, visibility)
+    own = await world.services.new_thread(now.people["stranger"])
+    for name, entry in HANDLERS.items():
+        if entry.on == "thread":
+            continue
+        there = await call(now, name, now.cookies["stranger"], own, monkeypatch)
+        never = Scene(world, now.thread_id, now.people, now.cookies, prompt=99_999, ended=99_999, live=99_999)
+        nowhere = await call(never, name, now.cookies["stranger"], own, monkeypatch)
+        assert (name, there.is_done, there.notice) == (name, False, GONE)
+        assert there.page == nowhere.page
+        if visibility is Visibility.PRIVATE:
+            there = await call(now, name, now.cookies["stranger"], now.thread_id, monkeypatch)
+            nowhere = await call(never, name, now.cookies["stranger"], now.thread_id, monkeypatch)
+            assert (there.is_done, there.page) == (False, nowhere.page)
+
+
+# --- services ----------------------------------------------------------------------------------------------------
+
+of_services = [name for name, entry in SERVICES.items() if entry.verb is not None]
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+async def test_a_service_refuses_whoever_may_not_and_changes_nothing(world: World, visibility: Visibility) -> None:
+    now = await scene(world, visibility)
+    before = await now.rows()
+    for name in of_services:
+        for who, role in ROLES.items():
+            if permitted(name, SERVICES, who, visibility):
+                continue
+            refusal = NotPermitted if Verb.READ in allowed(role, visibility) else ThreadUnknown
+            with pytest.raises(refusal):
+                await getattr(world.services, name)(now.people[who], now.thread_id, **SERVICES[name].arguments(now))
+    assert await now.rows() == before
+
+
+@pytest.mark.parametrize("visibility", MATTERS)
+async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
+    now = await scene(world, visibility)
+    for name in of_services:
+        for who in MATTERS[visibility]:
+            if not permitted(name, SERVICES, who, visibility):
+                continue
+            before = await now.rows()
+            answer = await getattr(world.services, name)(
+                now.people[who], now.thread_id, **SERVICES[name].arguments(now)
+            )
+            if SERVICES[name].verb in READERS:
+                assert answer
+            else:
+                assert (name, who, await now.rows() != before) == (name, who, True)
+                now = await scene(world, visibility)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in SERVICES.items() if entry.on != "thread"])
+async def test_a_message_is_named_with_its_thread_or_unknown(world: World, name: str) -> None:
+    now = await scene(world, Visibility.LINK)
+    owner = now.people["owner"]
+    own = await world.services.new_thread(owner)
+    before = await now.rows()
+    for thread_id in (own, "nowhere"):  # not even for the owner of both
+        with pytest.raises(ThreadUnknown):
+            await getattr(world.services, name)(owner, thread_id, **SERVICES[name].arguments(now))
+    assert await now.rows() == before
