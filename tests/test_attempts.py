@@ -198,7 +198,8 @@ async def test_replies_beyond_the_limit_wait_in_order_and_say_so(database: Datab
 
 async def test_a_model_that_is_waited_for_says_so_until_it_goes_on(database: Database) -> None:
     busy = "The model is busy; trying again in 7 s."
-    async with running_world(database) as world:
+    # No sign of life is due meanwhile, with which it would be told anyway.
+    async with running_world(database, chat_lease_renew=600, chat_lease_expiry=3600) as world:
         ada, noor = [await person(database) for _ in range(2)]
         thread_id = await thread(database, ada)
         async with world.tab("ada", ada, thread_id) as driver, world.tab("noor", noor, thread_id) as follower:

@@ -12,7 +12,7 @@ from chat_app.streaming import Finish, flusher
 from tests.support.people import person, thread
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
-from tests.support.world import OpenTab, World, running_world
+from tests.support.world import WITHIN, OpenTab, World, running_world
 
 SENTENCES = tuple(f"Sentence {number}. " for number in range(20))
 
@@ -56,7 +56,8 @@ class Reply:
 
     async def is_given_up(self) -> None:
         """Wait until the model is let go, and both tabs say that what they show is not saved."""
-        await self.world.model.source(0).is_closed.wait()
+        async with asyncio.timeout(WITHIN):
+            await self.world.model.source(0).is_closed.wait()
         for tab in (self.driver, self.follower):
             await tab.until_screen(lambda screen: screen.is_unsaved)
         assert self.driver.screen.texts[self.name] == self.said

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlmodel import col, select
 
-from chat_app.streaming import Chunk, Finish, StreamStatus, store
+from chat_app.streaming import Chunk, Finish, StreamStatus, Writer, store
 from tests.support.core import Core, HandFed
-from tests.support.faulty import FaultyDatabase
+from tests.support.faulty import WITHIN, FaultyDatabase
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -21,6 +22,21 @@ async def database(database_url: str) -> AsyncIterator[FaultyDatabase]:
     await database.close()
 
 
+@asynccontextmanager
+async def under_way(core: Core, writer: Writer) -> AsyncIterator[None]:
+    """Let a writer write from its claim on; it must have ended well with the block, and none takes for ever."""
+    writing = asyncio.create_task(writer.run())
+    try:
+        async with asyncio.timeout(WITHIN):
+            await core.until_published(writer.stream_id, 0)  # the claim's answer has come
+            yield
+            assert await asyncio.shield(writing)
+    finally:
+        while not writing.done():
+            writing.cancel()  # the first time it would still store its tail
+            await asyncio.wait({writing}, timeout=0.1)
+
+
 async def chunks(database: FaultyDatabase) -> list[tuple[int, str]]:
     async with database.read() as session:
         query = select(col(Chunk.offset), col(Chunk.text)).order_by(col(Chunk.offset))
@@ -31,36 +47,52 @@ async def test_a_stream_goes_on_after_a_commit_whose_answer_was_lost_and_that_ha
     database: FaultyDatabase, core: Core
 ) -> None:
     stream_id, source = await core.create(), HandFed()
-    writing = asyncio.create_task(core.writer(stream_id, source).run())
-    await core.until_published(stream_id, 0)  # the claim's answer has come
-    database.loses_answers = True
-    source.say("One. ")
-    await database.until_failed(2)  # stored by the first, and found stored by the second
+    async with under_way(core, core.writer(stream_id, source)):
+        database.loses_answers = True
+        source.say("One. ")
+        await database.until_failed(2)  # stored by the first, and found stored by the second
+        database.loses_answers = False
+        await database.until_committed()
+        assert await chunks(database) == [(0, "One. ")]
+        source.say("Two.", Finish())
 
-    database.loses_answers = False
-    await database.until_committed()
-    assert await chunks(database) == [(0, "One. ")]
-    source.say("Two.", Finish())
-
-    assert await writing
     assert (await core.body(stream_id)).status is StreamStatus.DONE
     assert await chunks(database) == [(0, "One. "), (5, "Two.")]
+
+
+async def reason_of(database: FaultyDatabase, writer: Writer) -> str:
+    async with database.read() as session:
+        return (await store.read_stream(session, writer.stream_id)).reason
 
 
 async def test_a_reason_is_taken_back_also_when_nobody_heard_that_it_was_stored(
     database: FaultyDatabase, core: Core
 ) -> None:
-    stream_id, source = await core.create(), HandFed()
-    writer = core.writer(stream_id, source)
-    writing = asyncio.create_task(writer.run())
-    await core.until_published(stream_id, 0)
-    reasons: list[str] = []
-    for loses_answers, reason in ((True, "Busy."), (False, "")):
-        database.loses_answers = loses_answers
-        writer.explain(reason)
-        await (database.until_failed(1) if loses_answers else database.until_committed())
-        async with database.read() as session:
-            reasons.append((await store.read_stream(session, stream_id)).reason)
-    assert reasons == ["Busy.", ""]
-    source.say(Finish())
-    assert await writing
+    source = HandFed()
+    writer = core.writer(await core.create(), source)
+    async with under_way(core, writer):
+        database.loses_answers = True
+        writer.explain("Busy.")
+        await database.until_failed(1)
+        assert await reason_of(database, writer) == "Busy."
+
+        database.loses_answers = False
+        writer.explain("")
+        await database.until_committed()
+        assert await reason_of(database, writer) == ""
+        source.say(Finish())
+
+
+async def test_a_reason_that_could_not_be_stored_is_tried_again(database: FaultyDatabase, core: Core) -> None:
+    source = HandFed()
+    writer = core.writer(await core.create(), source)
+    async with under_way(core, writer):
+        database.refuses_commits = True
+        writer.explain("Busy.")
+        await database.until_failed(1)
+        assert await reason_of(database, writer) == ""
+
+        database.refuses_commits = False
+        await database.until_committed()
+        assert await reason_of(database, writer) == "Busy."
+        source.say(Finish())

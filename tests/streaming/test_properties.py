@@ -88,8 +88,9 @@ def sea(tmp_path_factory: pytest.TempPathFactory) -> Sea:
 
 @pytest.fixture(autouse=True)
 def _quick_and_quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fewer looks at what another process writes, of which half a minute is many; and nobody reads the warnings."""
-    monkeypatch.setattr(tailer, "ELSEWHERE", 1.0)
+    """Fewer looks while nothing is committed here, of which half a minute has many; and nobody reads the warnings."""
+    monkeypatch.setattr(tailer, "ELSEWHERE", 1.5)
+    monkeypatch.setattr(tailer, "HERE", 1.5)
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -25,6 +25,8 @@ class FaultyDatabase(Database):
         self.refuses_has_changed = False
         self.loses_answers = False
         """Whether a commit succeeds and is reported as failed."""
+        self.refuses_commits = False
+        """Whether a commit fails, and nothing is stored."""
         self.commits = 0
         self.failures = 0
         self._has_failed = asyncio.Event()
@@ -70,6 +72,8 @@ class FaultyDatabase(Database):
             async with super().write() as session:
                 yield session
                 await asyncio.sleep(self.delay)
+                if self.refuses_commits:
+                    raise gone()
             self.commits += 1
             if self.loses_answers:
                 raise gone()

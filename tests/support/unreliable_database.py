@@ -90,8 +90,7 @@ class Line:
             yield session
 
     async def _connect(self) -> "_Connection":
-        raw = self._idle.pop() if self._idle else sqlite3.connect(self._path, isolation_level=None, timeout=0)
-        raw.execute("PRAGMA foreign_keys = ON")
+        raw = self._idle.pop() if self._idle else _open(self._path)
         connection = _Connection(self, raw)
         self._open.add(connection)
         return connection
@@ -122,6 +121,13 @@ class Line:
     def committed(self) -> None:
         """A writing transaction took effect."""
         self._on_commit()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    raw = sqlite3.connect(path, isolation_level=None, timeout=0)
+    raw.execute("PRAGMA foreign_keys = ON")
+    raw.execute("PRAGMA synchronous = OFF")  # a kill here is not the machine's
+    return raw
 
 
 class _Connection:
