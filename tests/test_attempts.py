@@ -223,7 +223,7 @@ async def test_a_model_that_is_waited_for_says_so_until_it_goes_on(database: Dat
                     lambda screen: screen.texts.get(reply) == "Here. " and screen.reasons.get(reply) == ""
                 )
             on_wait(busy)
-            await world.services.stop(ada, int(reply.partition(".")[0]))
+            await world.services.stop(ada, thread_id, int(reply.partition(".")[0]))
             on_wait(busy)
             for tab in tabs:
                 await tab.until_screen(lambda screen: screen.reasons.get(reply) == "Stopped.")

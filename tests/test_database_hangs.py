@@ -81,7 +81,7 @@ async def reply(database: Database) -> AsyncIterator[Reply]:
         world.tab("ada", ada, thread_id) as driver,
         world.tab("noor", noor, thread_id) as follower,
     ):
-        reply = Reply(world, ada, thread_id, await world.ask(ada, thread_id, "ada"), driver, follower)
+        reply = Reply(world, ada, thread_id, await world.ask(ada, thread_id, "ada"), driver=driver, follower=follower)
         await reply.say("Begun. ")
         await follower.until(reply.name, "Begun. ")
         yield reply

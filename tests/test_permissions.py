@@ -236,12 +236,12 @@ OBJECTS = {"thread", "message", "stream"}
 
 
 def registered() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
-    """The functions of all handlers of ours, whether a client may name them or a page's load does, as "state.handler"."""
+    """The functions of all handlers of ours, called by a client or by a page's load, as "state.handler"."""
     handlers = RegistrationContext.get().event_handlers
     return {
         ".".join((name.split(".")[-2].rpartition("____")[2], name.split(".")[-1])): handlers[name].handler.fn
         for name in handlers
-        if ".chat_app___" in name
+        if ".chat_app___" in name and not name.endswith(".setvar")  # Reflex adds that to each state
     }
 
 
