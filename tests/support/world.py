@@ -102,7 +102,7 @@ class World:
 
 @asynccontextmanager
 async def running_world(database: Database, **values: Any) -> AsyncIterator[World]:
-    """Services at work on a database, with these settings and a fake model."""
+    """Services at work on a database, with these settings and a fake model; people may write as fast as tests do."""
     model = FakeModel()
-    async with Services(settings(**values), database, model).running() as services:
+    async with Services(settings(**{"chat_messages_per_minute": 0} | values), database, model).running() as services:
         yield World(services, model, database)
