@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 import reflex as rx
 from reflex.utils.exec import is_prod_mode
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from chat_app import layout
 from chat_app.api import cookie
+from chat_app.api.app import PREFIX, create_api
 from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
 from chat_app.services import NotRunning, services, serving
@@ -27,6 +29,11 @@ settings = get_settings()
 def with_cookie(inner: ASGIApp) -> ASGIApp:
     """Wrap the server's answers, so that a new browser gets its identity cookie."""
     return cookie.CookieMiddleware(inner, origins=settings.allowed_origins, has_ended=has_ended)
+
+
+def is_origin(origin: str) -> bool:
+    """Whether a page of ours may be served there."""
+    return origin in settings.allowed_origins
 
 
 async def has_ended(cookie_header: str) -> bool:
@@ -71,7 +78,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=cookie.routes), with_cookie],
+    api_transformer=[Starlette(routes=[Mount(PREFIX, create_api(is_origin))]), with_cookie],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),

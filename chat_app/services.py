@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -24,16 +25,19 @@ from chat_app.identity import Identity, TokenView
 from chat_app.limits import Turns
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.members import InviteView, MemberView
-from chat_app.models import Attempt, MemberRole, Message, Thread, Visibility
+from chat_app.models import Attempt, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.readers import Readers
 from chat_app.settings import Settings
 from chat_app.streaming import (
     ChunkRule,
+    End,
     Ending,
     Finish,
     Flusher,
     Granularity,
     Hub,
     Patience,
+    Piece,
     StreamId,
     Sweeper,
     Tailer,
@@ -45,11 +49,13 @@ from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
-from chat_app.views import MessageView
+from chat_app.views import MessageView, StreamView, ThreadView
 
 logger = logging.getLogger(__name__)
 replies = logging.getLogger("chat_app.replies")
 
+FIRST_TOKEN = "First token"  # noqa: S105  # its name
+"""What the token is called that a guest who has no browser begins with."""
 WAITING = "Waiting for its turn."
 """What is said of a reply that may not begin yet."""
 RETRY_AFTER = 1.0
@@ -109,6 +115,7 @@ class Services:
             every=settings.chat_sweep_every,
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
+        self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
@@ -171,13 +178,100 @@ class Services:
             listed = await views.listed(session, who.user_id)
         return listed[0].id if listed else None
 
-    async def new_thread(self, who: Identity) -> str:
-        """Begin an open thread; return its id."""
-        async with self._changing() as session:
-            return await threads.create(session, who.user_id)
+    async def new_guest(self, name: str | None) -> tuple[Identity, str]:
+        """Make up a person, or add one of this name, and a bearer token for them, which is seen this once.
 
-    async def post(self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str) -> Posted:
+        Raises:
+            NameRefused: somebody has the name, or it cannot be one.
+        """
+        try:
+            async with self.database.write() as session:
+                user_id = await identity.add_guest(session, name)
+                token = await identity.add_token(session, user_id, FIRST_TOKEN)
+        except IntegrityError:  # somebody took it at the same moment
+            raise identity.NameRefused(identity.TAKEN) from None
+        return await self.recognise("", f"Bearer {token}"), token
+
+    async def threads(self, who: Identity) -> list[ThreadView]:
+        """The threads in this person's list, the most recently active first."""
+        async with self.database.read() as session:
+            return await views.listed(session, who.user_id)
+
+    async def thread(self, who: Identity, thread_id: str) -> ThreadView:
+        """A thread without its messages.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self.database.read() as session:
+            return await views.find(session, thread_id, who.user_id)
+
+    async def messages(
+        self, who: Identity, thread_id: str, *, before: int | None = None, limit: int = views.NEWEST
+    ) -> tuple[list[MessageView], dict[int, tuple[str, int]]]:
+        """The newest messages of a thread, or the newest before a position, in order, and the people who wrote them.
+
+        The text of a reply under way is what is stored of it.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self.database.read() as session:
+            await views.find(session, thread_id, who.user_id)
+            found = await views.newest_messages(session, thread_id, limit, before=before)
+            found = [await views.with_stored_text(session, message) for message in found]
+            return found, await views.people(session, sorted({message.author_id for message in found}))
+
+    async def stream(self, who: Identity, stream_id: StreamId) -> StreamView:
+        """A stream, with what is stored of its text.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person.
+        """
+        async with self.database.read() as session:
+            return await views.stream(session, stream_id, who.user_id)
+
+    async def reply_to(self, who: Identity, message_id: int) -> StreamId | None:
+        """The stream that answered a message at first, if one did.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self.database.read() as session:
+            await views.message_view(session, message_id, who.user_id)
+            return await views.reply_to(session, message_id)
+
+    def follow(self, who: Identity, stream_id: StreamId, offset: int = 0) -> AsyncGenerator[Piece | End]:
+        """A stream's text from `offset` (code points) on as it comes, at last its end; whichever process writes.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person, or not any more.
+            SignedOut: their session was ended meanwhile.
+        """
+        return self.readers.follow(who, stream_id, offset)
+
+    async def new_thread(
+        self,
+        who: Identity,
+        *,
+        title: str = "",
+        reply_mode: ReplyMode = ReplyMode.MENTION,
+        visibility: Visibility = Visibility.OPEN,
+    ) -> str:
+        """Begin a thread; return its id.
+
+        Raises:
+            TitleRefused: it is too long.
+        """
+        async with self._changing() as session:
+            return await threads.create(session, who.user_id, title=title, reply_mode=reply_mode, visibility=visibility)
+
+    async def post(
+        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, asks: bool | None = None
+    ) -> Posted:
         """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
+
+        `asks` says whether it is, whatever the text and the thread's mode say.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -186,7 +280,7 @@ class Services:
         """
         async with self.database.write() as session:
             posted = await threads.post(
-                session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name
+                session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name, asks=asks
             )
         self._committed()
         if posted.stream_id is not None:
@@ -209,8 +303,8 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
-    async def retry(self, who: Identity, message_id: int, *, tab: str) -> None:
-        """Answer again in a new version; of several at once one begins.
+    async def retry(self, who: Identity, message_id: int, *, tab: str, after: StreamId | None = None) -> StreamId:
+        """Answer again in a new version; of several at once one begins. With `after`, only after that one.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
@@ -218,12 +312,17 @@ class Services:
             NotNow: it is being answered.
         """
         async with self.database.write() as session:
-            stream_id = await threads.retry(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            stream_id = await threads.retry(
+                session, message_id, who.user_id, tab=tab, model=self._model.name, after=after
+            )
         self._committed()
         self._begin(stream_id)
+        return stream_id
 
-    async def continue_reply(self, who: Identity, message_id: int, *, tab: str) -> None:
-        """Let the model go on from a reply's text; of several at once one begins.
+    async def continue_reply(
+        self, who: Identity, message_id: int, *, tab: str, after: StreamId | None = None
+    ) -> StreamId:
+        """Let the model go on from a reply's text; of several at once one begins. With `after`, only after that one.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
@@ -231,9 +330,12 @@ class Services:
             NotNow: it is being answered, or complete.
         """
         async with self.database.write() as session:
-            stream_id = await threads.continue_reply(session, message_id, who.user_id, tab=tab, model=self._model.name)
+            stream_id = await threads.continue_reply(
+                session, message_id, who.user_id, tab=tab, model=self._model.name, after=after
+            )
         self._committed()
         self._begin(stream_id)
+        return stream_id
 
     async def delete_message(self, who: Identity, message_id: int) -> None:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
@@ -393,10 +495,8 @@ class Services:
         """
         async with self.database.read() as session:
             message = await views.message_view(session, message_id, who.user_id)
-            text = message.text
-            if message.is_live and message.stream_id is not None:
-                text = text[: message.base] + await store.read_text(session, message.stream_id)
-        return message, text[offset:]
+            message = await views.with_stored_text(session, message)
+        return message, message.text[offset:]
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Services"]:
@@ -415,6 +515,7 @@ class Services:
         finally:
             self._is_closing = True
             self.tabs.end_all()
+            self.readers.end_all()
             for task in (*self._aside, *self._writing, *work):
                 if not task.cancelling():  # a second cancellation would cost a writer its tail
                     task.cancel()
@@ -439,6 +540,7 @@ class Services:
 
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
+        self.readers.channel_opened(stream_id)
         self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
 
     @asynccontextmanager

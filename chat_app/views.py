@@ -4,7 +4,7 @@ Each function takes the caller's session; who may see what is part of each query
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Select, and_, select
@@ -70,6 +70,24 @@ class ThreadView:
     active: datetime
 
 
+@dataclass(frozen=True)
+class StreamView:
+    """One stream, with where it belongs. `text` is None where it was pruned; offsets are code points."""
+
+    id: StreamId
+    thread_id: str
+    message_id: int
+    is_current: bool
+    """Whether its message has no newer attempt."""
+    status: StreamStatus
+    reason: str
+    text: str | None
+    length: int
+    model: str
+    tokens_in: int | None
+    tokens_out: int | None
+
+
 async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
     """The threads in someone's sidebar, the most recently active first."""
     query = (
@@ -127,14 +145,76 @@ async def roles(session: AsyncSession, thread_id: str, user_id: int | None = Non
     return dict((await session.execute(query)).all())
 
 
+async def thread_of(session: AsyncSession, stream_id: StreamId, user_id: int) -> ThreadView:
+    """The thread of a stream that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    query = (
+        select(Thread)
+        .join(Message, col(Message.thread_id) == col(Thread.id))
+        .join(Attempt, col(Attempt.message_id) == col(Message.id))
+        .where(col(Attempt.stream_id) == stream_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
+    )
+    thread = (await session.execute(query)).scalar_one_or_none()
+    if thread is None:
+        raise ThreadUnknown(stream_id)
+    return _thread_view(thread)
+
+
+async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamView:
+    """A stream that this person may read, with its text.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    thread = await thread_of(session, stream_id, user_id)
+    query = (
+        select(Stream, Attempt, Message)
+        .join(Attempt, col(Attempt.stream_id) == col(Stream.id))
+        .join(Message, col(Message.id) == col(Attempt.message_id))
+        .where(col(Stream.id) == stream_id)
+    )
+    found, attempt, message = (await session.execute(query)).one()
+    text: str | None = await store.read_text(session, stream_id)
+    is_current = attempt.number == message.attempt
+    if len(text or "") < found.length:  # its chunks were pruned; the message keeps what it shows
+        text = message.text[attempt.base :] if is_current else None
+    return StreamView(
+        id=stream_id,
+        thread_id=thread.id,
+        message_id=attempt.message_id,
+        is_current=is_current,
+        status=found.status,
+        reason=found.reason,
+        text=text,
+        length=found.length,
+        model=found.model,
+        tokens_in=found.tokens_in,
+        tokens_out=found.tokens_out,
+    )
+
+
+async def reply_to(session: AsyncSession, prompt_id: int) -> StreamId | None:
+    """The stream that answered a message at first, if one did."""
+    query = select(col(Attempt.stream_id)).where(col(Attempt.prompt_id) == prompt_id, col(Attempt.number) == 1)
+    stream_id = (await session.execute(query)).scalar_one_or_none()
+    return None if stream_id is None else StreamId(stream_id)
+
+
 async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
     """A thread as it is now, for whom it was found before."""
     return _thread_view(await session.get_one(Thread, thread_id))
 
 
-async def newest_messages(session: AsyncSession, thread_id: str, limit: int = NEWEST) -> list[MessageView]:
-    """The newest messages of a thread, oldest of them first."""
+async def newest_messages(
+    session: AsyncSession, thread_id: str, limit: int = NEWEST, *, before: int | None = None
+) -> list[MessageView]:
+    """The newest messages of a thread, or the newest before a position, oldest of them first."""
     query = _messages(thread_id).where(col(Message.deleted).is_(None))
+    if before is not None:
+        query = query.where(col(Message.position) < before)
     query = query.order_by(col(Message.position).desc()).limit(limit)
     return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
 
@@ -157,6 +237,14 @@ async def message_view(session: AsyncSession, message_id: int, user_id: int) -> 
     if row is None:
         raise ThreadUnknown(message_id)
     return _message_view(*row)
+
+
+async def with_stored_text(session: AsyncSession, message: MessageView) -> MessageView:
+    """The message with all that is stored of its text by now, in the same transaction in which it was read."""
+    if not message.is_live or message.stream_id is None:
+        return message
+    text = message.text[: message.base] + await store.read_text(session, message.stream_id)
+    return replace(message, text=text)
 
 
 async def version_text(session: AsyncSession, message: MessageView, version: int) -> str:
