@@ -13,9 +13,11 @@ from starlette.types import ASGIApp
 
 from chat_app import layout
 from chat_app.api import cookie
-from chat_app.api.app import PREFIX, create_api
+from chat_app.api.app import create_api, mounted
+from chat_app.api.operation import operation_routes
 from chat_app.components import theme
 from chat_app.pages import home, not_found, thread
+from chat_app.request_id import RequestIds
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
 from chat_app.socket_guard import guard_socket
@@ -26,6 +28,13 @@ logger = logging.getLogger(__name__)
 settings = get_settings()
 
 
+def with_api(inner: ASGIApp) -> ASGIApp:
+    """Put the HTTP interface beside what Reflex answers; as a function, for Reflex adds CORS to each Starlette."""
+    api = create_api(is_origin, guests_per_hour=settings.chat_guests_per_hour_per_address)
+    operation = operation_routes(settings.chat_metrics_token)
+    return RequestIds(Starlette(routes=[mounted(api), *operation, Mount("", inner)]))
+
+
 def with_cookie(inner: ASGIApp) -> ASGIApp:
     """Wrap the server's answers, so that a new browser gets its identity cookie."""
     return cookie.CookieMiddleware(inner, origins=settings.allowed_origins, has_ended=has_ended)
@@ -33,7 +42,7 @@ def with_cookie(inner: ASGIApp) -> ASGIApp:
 
 def is_origin(origin: str) -> bool:
     """Whether a page of ours may be served there."""
-    return origin in settings.allowed_origins
+    return bool(origin) and not {origin, "*"}.isdisjoint(settings.allowed_origins)
 
 
 async def has_ended(cookie_header: str) -> bool:
@@ -78,7 +87,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=[Mount(PREFIX, create_api(is_origin))]), with_cookie],
+    api_transformer=[with_api, with_cookie],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),

@@ -25,8 +25,10 @@ from chat_app.identity import Identity, TokenView
 from chat_app.limits import Turns
 from chat_app.llm import OpenAIModel, Turn
 from chat_app.members import InviteView, MemberView
+from chat_app.metrics import Metrics
 from chat_app.models import Attempt, MemberRole, Message, ReplyMode, Thread, Visibility
 from chat_app.readers import Readers
+from chat_app.request_id import request_id
 from chat_app.settings import Settings
 from chat_app.streaming import (
     ChunkRule,
@@ -49,7 +51,7 @@ from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
-from chat_app.views import MessageView, StreamView, ThreadView
+from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
 
 logger = logging.getLogger(__name__)
 replies = logging.getLogger("chat_app.replies")
@@ -60,8 +62,12 @@ WAITING = "Waiting for its turn."
 """What is said of a reply that may not begin yet."""
 RETRY_AFTER = 1.0
 """Seconds until what the database refused aside from replies is tried again."""
+EXPORTED_AT_ONCE = 50
+"""Messages of a thread that are read, and held in memory, together."""
 PRUNE_EVERY = 3600.0
 """Seconds between two looks for chunks that are old enough to go."""
+READY_WITHIN = 2.0
+"""Seconds in which the database of a server that is ready answers."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
 
@@ -76,6 +82,10 @@ class Model(Protocol):
         ...
 
 
+Exported = tuple[MessageView, str, list[AttemptView]]
+"""A message with its text, its author's name ("" of a reply), and the attempts at it (none of a person's)."""
+
+
 class NotRunning(Exception):
     """The services are used outside of the server's lifespan."""
 
@@ -87,6 +97,7 @@ class Services:
         self.settings = settings
         self.database = database
         self._model = model
+        self.metrics = Metrics(database)
         self._holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._hub = Hub(on_open=self._channel_opened)
         self._flusher = Flusher(
@@ -94,6 +105,7 @@ class Services:
             close_hook=self._store_reply,
             on_commit=self._committed,
             on_away=self._away,
+            on_flush=self.metrics.flushed,
             renew_every=settings.chat_lease_renew,
         )
         feed, directory, endings = ThreadFeed(database), Directory(database), Endings()
@@ -121,7 +133,18 @@ class Services:
         self._writers: dict[StreamId, Writer] = {}
         self._writing: set[asyncio.Task[Any]] = set()
         self._aside: set[asyncio.Task[Any]] = set()
+        self._work: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        watch = self.metrics.watch
+        watch("replies_writing", "Replies that are being written here.", lambda: len(self._writers))
+        watch(
+            "replies_waiting", "Replies that wait for their turn here.", lambda: len(self._begun) - len(self._writers)
+        )
+        watch("tabs", "Open tabs.", lambda: self.tabs.count)
+        watch("readers", "Replies that are being read over HTTP.", lambda: self.readers.count)
 
     async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
         """The person behind a request's or handshake's headers, whichever way it came: this alone decides.
@@ -221,6 +244,26 @@ class Services:
             found = await views.newest_messages(session, thread_id, limit, before=before)
             found = [await views.with_stored_text(session, message) for message in found]
             return found, await views.people(session, sorted({message.author_id for message in found}))
+
+    async def export(self, who: Identity, thread_id: str) -> AsyncGenerator[list[Exported]]:
+        """All messages of a thread in order, some at a time; who may read it is asked anew for each lot.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person, or not any more.
+        """
+        position = 0
+        while True:
+            async with self.database.read() as session:
+                await views.find(session, thread_id, who.user_id)
+                found = await views.messages_after(session, thread_id, position, EXPORTED_AT_ONCE)
+                attempts = await views.attempts(session, found)
+                found = [await views.with_stored_text(session, message) for message in found]
+                people = await views.people(session, sorted({message.author_id for message in found}))
+            if not found:
+                return
+            position = found[-1].position
+            names = {user_id: name for user_id, (name, _) in people.items()}
+            yield [(each, names.get(each.author_id, ""), attempts.get(each.id, [])) for each in found]
 
     async def stream(self, who: Identity, stream_id: StreamId) -> StreamView:
         """A stream, with what is stored of its text.
@@ -502,7 +545,7 @@ class Services:
     async def running(self) -> AsyncGenerator["Services"]:
         """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
         self.database.take_part()
-        work = {
+        work = self._work = {
             asyncio.create_task(part.run(), name=type(part).__name__.lower())
             for part in (self._flusher, self._tailer, self._sweeper)
         }
@@ -521,6 +564,20 @@ class Services:
                     task.cancel()
             await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
+
+    async def faults(self) -> list[str]:
+        """What keeps this server from doing its work, in words; nothing where it is ready."""
+        faults = [f"the {task.get_name()} has ended" for task in self._work if task.done()]
+        if self._is_closing or not self._work:
+            faults.append("it is stopping or has not begun")
+        if self._flusher.is_away:
+            faults.append("the database takes no writes")
+        try:
+            async with asyncio.timeout(READY_WITHIN), self.database.read() as session:
+                await session.execute(select(1))
+        except DATABASE_AWAY:
+            faults.append("the database does not answer")
+        return faults
 
     async def _store_tails(self) -> None:
         """Let the cancelled writers end; the flusher, cancelled with all else, is run anew until they have."""
@@ -655,16 +712,18 @@ class Services:
         """One line of JSON for each reply; times in milliseconds since it was asked for."""
         async with self.database.read() as session:
             stream = await store.read_stream(session, stream_id)
+        self.metrics.reply_ended(stream)
 
         def since_asked(moment: datetime | None) -> int | None:
             return moment and round((moment - stream.created) / timedelta(milliseconds=1))
 
+        asked = {"request": request_id.get()} if request_id.get() else {}
         known = {"stream": stream.id, "status": stream.status.value, "reason": stream.reason, "model": stream.model}
         times = {"started": since_asked(stream.started), "first_delta": since_asked(stream.first_delta)}
         counts = stream.model_dump(
             include={"length", "deltas", "chunks", "rows_read", "lag_ms", "tokens_in", "tokens_out"}
         )
-        replies.info(json.dumps({**known, **times, "ended": since_asked(stream.ended), **counts}))
+        replies.info(json.dumps({**known, **asked, **times, "ended": since_asked(stream.ended), **counts}))
 
     async def _ask(self, attempt: Attempt, model: str) -> AsyncIterator[str | Finish]:
         settings = self.settings

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.access import ThreadUnknown, Verb, may
-from chat_app.models import Attempt, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
-from chat_app.streaming import Stream, StreamId, StreamStatus, store
+from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
+from chat_app.streaming import Chunk, Stream, StreamId, StreamStatus, store
 
 LISTED = 50
 """Threads that the sidebar lists."""
@@ -68,6 +68,21 @@ class ThreadView:
     version: int
     access_version: int
     active: datetime
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One try at a reply. `version` is that of the reply's text which it began or went on with; `text` is its own part
+    of it, None where it was pruned."""
+
+    stream_id: StreamId
+    version: int
+    kind: AttemptKind
+    status: StreamStatus
+    reason: str
+    model: str
+    at: datetime
+    text: str | None
 
 
 @dataclass(frozen=True)
@@ -217,6 +232,48 @@ async def newest_messages(
         query = query.where(col(Message.position) < before)
     query = query.order_by(col(Message.position).desc()).limit(limit)
     return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
+
+
+async def messages_after(session: AsyncSession, thread_id: str, position: int, limit: int) -> list[MessageView]:
+    """The first messages of a thread after a position, in order."""
+    query = _messages(thread_id).where(col(Message.deleted).is_(None), col(Message.position) > position)
+    query = query.order_by(col(Message.position)).limit(limit)
+    return [_message_view(*row) for row in (await session.execute(query)).all()]
+
+
+async def attempts(session: AsyncSession, messages: Sequence[MessageView]) -> dict[int, list[AttemptView]]:
+    """All attempts at these replies, by message, the first one first, with what is stored of their texts."""
+    replies = {message.id: message for message in messages if message.stream_id is not None}
+    query = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id).in_(replies))
+        .order_by(col(Attempt.message_id), col(Attempt.number))
+    )
+    rows = (await session.execute(query)).all()
+    of_these = col(Chunk.stream_id).in_([stream.id for _, stream in rows])
+    chunks = select(Chunk).where(of_these).order_by(col(Chunk.stream_id), col(Chunk.offset))
+    texts: dict[str, str] = {}
+    for chunk in (await session.execute(chunks)).scalars():
+        texts[chunk.stream_id] = texts.get(chunk.stream_id, "") + chunk.text
+    found: dict[int, list[AttemptView]] = {}
+    for attempt, stream in rows:
+        message = replies[attempt.message_id]
+        text: str | None = texts.get(stream.id, "")
+        if len(text or "") < stream.length:  # pruned; the message keeps what it shows
+            text = message.text[attempt.base :] if stream.id == message.stream_id else None
+        view = AttemptView(
+            stream_id=StreamId(stream.id),
+            version=attempt.version,
+            kind=attempt.kind,
+            status=stream.status,
+            reason=stream.reason,
+            model=stream.model,
+            at=stream.created,
+            text=text,
+        )
+        found.setdefault(attempt.message_id, []).append(view)
+    return found
 
 
 async def messages_changed_since(session: AsyncSession, thread_id: str, version: int) -> list[MessageView]:

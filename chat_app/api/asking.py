@@ -1,4 +1,4 @@
-"""Asking: who sends a request, by the same rules as on the page."""
+"""Asking: who sends a request and from where, by the same rules as on the page."""
 
 from typing import Annotated
 
@@ -37,4 +37,10 @@ async def asking(request: Request, running: Running, _: Annotated[object, Securi
     return await running.recognise(headers.get("cookie", ""), authorization)
 
 
+def address(request: Request) -> str:
+    """The network address that a request comes from, for limits; "" where it has none."""
+    return request.client.host if request.client else ""
+
+
 Who = Annotated[Identity, Depends(asking)]
+Address = Annotated[str, Depends(address)]

@@ -1,5 +1,7 @@
 """Problems: how the HTTP interface says that something did not work (RFC 9457), one place for all statuses."""
 
+import logging
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -8,13 +10,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.identity import NameRefused, NotRecognised
+from chat_app.request_id import request_id
 from chat_app.services import NotRunning
+from chat_app.streaming.flusher import DATABASE_AWAY
+from chat_app.streaming.text import clean
 from chat_app.threads import MessageRefused, MessageTooLong, NotNow, TitleRefused
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -22,6 +29,12 @@ UNKNOWN = "There is no such thing, or it is not for you."
 NOT_PERMITTED = "You may read this thread, but not do that with it."
 NOT_RECOGNISED = "Send a valid token: Authorization: Bearer trb_…"
 AWAY = "The database does not answer. Try again in a moment."
+UNFORESEEN = "Something went wrong here. The server's log has it, under this request's id."
+INVALID = "The request is not in the form that it has to be."
+TOO_LARGE = "That is more than one request can have."
+FAULTS_SHOWN = 20
+FAULT_LENGTH = 200
+"""Characters of where a fault is and of what it is: both may repeat what was sent."""
 
 
 class Problem(BaseModel):
@@ -46,23 +59,57 @@ class InvalidRequest(Problem):
     errors: list[WrongField] = []
 
 
+EXAMPLES = {
+    HTTPStatus.UNAUTHORIZED: NOT_RECOGNISED,
+    HTTPStatus.FORBIDDEN: NOT_PERMITTED,
+    HTTPStatus.NOT_FOUND: UNKNOWN,
+    HTTPStatus.CONFLICT: "This reply is being answered.",
+    HTTPStatus.GONE: "The text of this earlier attempt was pruned.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY: INVALID,
+    HTTPStatus.TOO_MANY_REQUESTS: "You are sending a lot: wait 12 seconds.",
+    HTTPStatus.SERVICE_UNAVAILABLE: AWAY,
+}
+
+
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """These problems, for a route's OpenAPI description."""
-    return {
-        int(status): {
-            "model": InvalidRequest if status is HTTPStatus.UNPROCESSABLE_ENTITY else Problem,
-            "description": status.phrase,
-            "content": {MEDIA_TYPE: {}},
-        }
-        for status in statuses
+    """These problems, for a route's OpenAPI description; any route may find the database away."""
+    return {int(status): _description(status) for status in (*statuses, HTTPStatus.SERVICE_UNAVAILABLE)}
+
+
+def _description(status: HTTPStatus) -> dict[str, Any]:
+    is_invalid = status is HTTPStatus.UNPROCESSABLE_ENTITY
+    example = _content(status, EXAMPLES[status])
+    if is_invalid:
+        example["errors"] = [{"where": "body.text", "what": "Field required"}]
+    schema = {"$ref": f"#/components/schemas/{(InvalidRequest if is_invalid else Problem).__name__}"}
+    description: dict[str, Any] = {
+        "description": status.phrase,
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        wait = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        description["headers"] = {"Retry-After": wait}
+    return description
 
 
 def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     """The answer that says so."""
-    title = HTTPStatus(status).phrase
-    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
+    return JSONResponse({**_content(status, detail), **more}, status, headers, MEDIA_TYPE)
+
+
+def too_much(detail: str, wait: float) -> JSONResponse:
+    """429: it may be asked again in so many seconds."""
+    return problem(429, detail, headers={"Retry-After": str(max(1, math.ceil(wait)))})
+
+
+class TooManyGuests(Exception):
+    """More guests were begun from one address than is fair; `wait` is the seconds until the next one may."""
+
+    def __init__(self, wait: float) -> None:
+        """`wait` is seconds."""
+        super().__init__("Your address has begun many guests. Use the token that you have, or try again later.")
+        self.wait = wait
 
 
 def tell_problems(app: FastAPI) -> None:
@@ -81,12 +128,56 @@ def tell_problems(app: FastAPI) -> None:
     answers(MessageTooLong, lambda error: problem(413, str(error)))
     for refused in (MessageRefused, TitleRefused, NameRefused):
         answers(refused, lambda error: problem(422, str(error), errors=[]))
+    answers(TooManyGuests, lambda error: too_much(str(error), error.wait))
     answers(RequestValidationError, _invalid)
-    answers(HTTPException, lambda error: problem(error.status_code, error.detail, headers=dict(error.headers or {})))
-    for away in (SQLAlchemyError, OSError, NotRunning):
+    app.add_exception_handler(HTTPException, _said_so)
+    for away in (*DATABASE_AWAY, NotRunning):
         answers(away, lambda _: problem(503, AWAY, headers={"Retry-After": "1"}))
+    answers(Exception, _unforeseen)
+
+
+def _content(status: int, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": int(status), "detail": detail}
 
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
-    faults = [{"where": ".".join(map(str, fault["loc"])), "what": fault["msg"]} for fault in error.errors()]
-    return problem(422, "The request is not in the form that it has to be.", errors=faults)
+    faults = [
+        # Where it is may name a field that the client made up, of any length and with halves of characters.
+        {"where": clean(".".join(map(str, fault["loc"])))[:FAULT_LENGTH], "what": clean(fault["msg"])[:FAULT_LENGTH]}
+        for fault in error.errors()[:FAULTS_SHOWN]
+    ]
+    return problem(422, INVALID, errors=faults)
+
+
+async def _said_so(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 400:  # FastAPI's answer to a body that is no text at all, or too deep
+            return problem(422, INVALID, errors=[])
+        case 404:
+            return problem(404, UNKNOWN)
+        case 405:
+            return problem(405, "That cannot be done here.", headers=headers | _allow(request))
+        case 413:
+            return problem(413, TOO_LARGE)
+    return problem(error.status_code, error.detail, headers=headers)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """The methods of all routes at this path; Starlette names those of the first one alone."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    methods = {
+        method.upper()
+        for template, operations in request.app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in operations
+    }
+    if "GET" in methods:
+        methods.add("HEAD")
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
+
+
+def _unforeseen(error: Exception) -> JSONResponse:
+    logger.error("request %s failed", request_id.get(), exc_info=error)
+    return problem(500, UNFORESEEN)

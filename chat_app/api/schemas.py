@@ -6,13 +6,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chat_app.identity import NAME_LENGTH
-from chat_app.models import ReplyMode, Role, Visibility
+from chat_app.models import AttemptKind, ReplyMode, Role, Visibility
 from chat_app.streaming import StreamStatus
 from chat_app.threads import MAX_TITLE
-from chat_app.views import MessageView, StreamView, ThreadView
+from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
 
 THREAD_ID = r"^[A-Za-z0-9_-]{22}$"
 STREAM_ID = r"^[A-Za-z0-9_-]{22}$"
+ID = "kZ0m4Vb2TtqkYw5n0hPz3A"
+"""An example of either."""
 
 
 class _Given(BaseModel):
@@ -54,7 +56,7 @@ class User(BaseModel):
     """Somebody, as everybody sees them."""
 
     id: int
-    name: str
+    name: str = Field(examples=["Amber Otter"])
 
 
 class Guest(BaseModel):
@@ -67,9 +69,9 @@ class Guest(BaseModel):
 class Thread(BaseModel):
     """A thread without its messages."""
 
-    id: str
-    url: str = Field(description="Where people read it.", examples=["/t/…"])
-    title: str
+    id: str = Field(examples=[ID])
+    url: str = Field(description="Where people read it.", examples=[f"/t/{ID}"])
+    title: str = Field(examples=["Release notes"])
     reply_mode: ReplyMode
     visibility: Visibility
 
@@ -77,8 +79,8 @@ class Thread(BaseModel):
 class Reply(BaseModel):
     """The newest attempt at a reply."""
 
-    stream_id: str
-    url: str = Field(examples=["/api/streams/…"])
+    stream_id: str = Field(examples=[ID])
+    url: str = Field(examples=[f"/api/streams/{ID}"])
     status: StreamStatus
     reason: str = Field(description="Why it ended so, for people; empty where there is nothing to say.")
     attempt: int = Field(description="Which version of the reply it belongs to, from 1.")
@@ -106,8 +108,8 @@ class Messages(BaseModel):
 class Begun(BaseModel):
     """A stream that is to be written."""
 
-    stream_id: str
-    url: str = Field(examples=["/api/streams/…"])
+    stream_id: str = Field(examples=[ID])
+    url: str = Field(examples=[f"/api/streams/{ID}"])
 
 
 class Posted(BaseModel):
@@ -127,15 +129,58 @@ class Usage(BaseModel):
 class Stream(BaseModel):
     """A stream, with what is stored of its text."""
 
-    id: str
-    thread: str
+    id: str = Field(examples=[ID])
+    thread: str = Field(examples=[ID])
     message: int
     status: StreamStatus
     reason: str
-    text: str
+    text: str = Field(examples=["Hello"])
     offset: int = Field(description="Code points that are stored: where to go on.")
     model: str
     usage: Usage | None
+
+
+class ExportedAttempt(BaseModel):
+    """One try at a reply, with its own part of the text; null where it was pruned."""
+
+    stream_id: str
+    version: int = Field(description="Which version of the reply's text it began or went on with, from 1.")
+    kind: AttemptKind
+    status: StreamStatus
+    reason: str
+    model: str
+    at: datetime
+    text: str | None
+
+
+class ExportedMessage(BaseModel):
+    """A message, and all attempts at it where it is a reply."""
+
+    position: int
+    role: Role
+    author: str | None
+    at: datetime
+    text: str
+    attempts: list[ExportedAttempt]
+
+
+class Export(BaseModel):
+    """A whole thread."""
+
+    thread: Thread
+    messages: list[ExportedMessage]
+
+
+def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> ExportedMessage:
+    """A message as it is exported."""
+    return ExportedMessage(
+        position=view.position,
+        role=Role.ASSISTANT if attempts else Role.USER,
+        author=None if attempts else author,
+        at=view.at,
+        text=view.text,
+        attempts=[ExportedAttempt.model_validate(attempt, from_attributes=True) for attempt in attempts],
+    )
 
 
 def thread_of(view: ThreadView) -> Thread:

@@ -160,6 +160,7 @@ class Flusher:
         close_hook: ClosingHook = close_nothing,
         on_commit: Callable[[], None] = lambda: None,
         on_away: Callable[[bool], None] = lambda _: None,
+        on_flush: Callable[[float], None] = lambda _: None,
         renew_every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -168,6 +169,7 @@ class Flusher:
         close_hook: called in the transaction that ends a stream.
         on_commit: called after each commit, to wake who reads the tables; must not block.
         on_away: told when replies are given up because the database is away, and when it answers again.
+        on_flush: told the seconds that each commit took.
         renew_every: seconds between two beats of a stream that writes nothing.
         clock: monotonic seconds.
         """
@@ -175,6 +177,7 @@ class Flusher:
         self._close_hook = close_hook
         self._on_commit = on_commit
         self._on_away = on_away
+        self._on_flush = on_flush
         self._renew_every = renew_every
         self._clock = clock
         self._lanes: dict[StreamId, Lane] = {}
@@ -207,6 +210,11 @@ class Flusher:
         finally:
             if self._lanes.get(lease.stream_id) is lane:
                 del self._lanes[lease.stream_id]
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database did not take the last write."""
+        return self._away_since is not None
 
     async def run(self) -> None:
         """Write for ever; cancel it when the writers have ended."""
@@ -279,6 +287,7 @@ class Flusher:
             lane.committed(length)
         for lane in lost:
             lane.lose()
+        self._on_flush(self._clock() - now)
         self._on_commit()
 
     def _note_away(self, error: Exception) -> None:

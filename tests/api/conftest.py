@@ -1,19 +1,20 @@
 """The HTTP interface on a loopback port, with a fake model behind it."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from chat_app.api.app import PREFIX, create_api
+from chat_app.api.app import create_api, mounted
 from chat_app.api.asking import running
 from chat_app.db import Database
-from tests.support.server import free_port
+from chat_app.request_id import RequestIds
 from tests.support.world import World, running_world
 
 ORIGIN = "http://chat.example"
@@ -40,8 +41,9 @@ class Caller:
 class Interface:
     """The interface as it is served."""
 
-    def __init__(self, world: World, url: str) -> None:
+    def __init__(self, world: World, app: FastAPI, url: str) -> None:
         self.world = world
+        self.app = app
         self.url = url
 
     @asynccontextmanager
@@ -62,20 +64,15 @@ class Interface:
 async def interface(database: Database) -> AsyncIterator[Interface]:
     """The interface, served."""
     async with running_world(database) as world:
-        api = create_api(lambda origin: origin == ORIGIN)
+        api = create_api(lambda origin: origin == ORIGIN, guests_per_hour=0)
         api.dependency_overrides[running] = lambda: world.services
-        port = free_port()
-        config = uvicorn.Config(
-            Starlette(routes=[Mount(PREFIX, api)]), port=port, log_level="warning", lifespan="off", ws="none"
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
-        try:
-            async with asyncio.timeout(30):
-                while not server.started:
-                    await asyncio.sleep(0.01)
-            yield Interface(world, f"http://127.0.0.1:{port}")
-        finally:
-            world.services.readers.end_all()
-            server.should_exit = True
-            await serving
+        app = RequestIds(Starlette(routes=[mounted(api)]))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
+        with socket.create_server(("127.0.0.1", 0)) as listener:  # who connects before it accepts is kept waiting
+            serving = asyncio.create_task(server.serve([listener]))
+            try:
+                yield Interface(world, api, f"http://127.0.0.1:{listener.getsockname()[1]}")
+            finally:
+                world.services.readers.end_all()
+                server.should_exit = True
+                await serving

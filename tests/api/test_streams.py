@@ -44,8 +44,8 @@ async def text_from(interface: Interface, token: str, stream_id: str, offset: in
 async def test_who_posts_with_accept_drives_the_reply_and_others_join_it_anywhere(interface: Interface) -> None:
     async with interface.guest() as ada, interface.guest() as noor:
         thread_id = await ada.thread()
-        post = {"json": {"text": "@gpt hi"}, "headers": EVENTS}
-        async with ada.http.stream("POST", f"/api/threads/{thread_id}/messages", **post) as answer:
+        path, text = f"/api/threads/{thread_id}/messages", {"text": "@gpt hi"}
+        async with ada.http.stream("POST", path, json=text, headers=EVENTS) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             driven = events(answer)
             source = interface.world.model.source(0)
