@@ -21,6 +21,27 @@ class _Given(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+EVENT = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "id": {"type": "string", "pattern": r"^[0-9]+(\.end)?$"},
+        "event": {"enum": ["text", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
+STREAMED = {
+    "text/event-stream": {
+        "schema": EVENT,
+        "example": 'id: 5\r\nevent: text\r\ndata: {"offset": 0, "text": "Hello"}\r\n\r\n'
+        'id: 5.end\r\nevent: end\r\ndata: {"status": "done", "reason": "", "offset": 5}\r\n\r\n',
+    },
+    "text/plain": {"schema": {"type": "string"}, "example": "Hello"},
+}
+"""A reply in the two forms that it is streamed in, for the document."""
+
+
 class NewGuest(_Given):
     """Somebody without a browser."""
 

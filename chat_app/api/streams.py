@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from chat_app.api import schemas
 from chat_app.api.asking import Running, Who
-from chat_app.api.events import ENDED, EVENT_STREAM, PLAIN_TEXT, items_of, streamed, text_of, wanted
+from chat_app.api.events import ENDED, EVENT_STREAM, items_of, streamed, text_of, wanted
 from chat_app.api.problems import described
 from chat_app.streaming import StreamId as Id
 from chat_app.views import StreamView
@@ -21,10 +21,6 @@ HIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABL
 DEEDS = (*HIDDEN, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
 ETAG = {"ETag": {"description": "Changes with the stream.", "schema": {"type": "string"}}}
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as you have it.", "headers": ETAG}}
-EVENTS = (
-    'id: 5\r\nevent: text\r\ndata: {"offset": 0, "text": "Hello"}\r\n\r\n'
-    'id: 5.end\r\nevent: end\r\ndata: {"status": "done", "reason": "", "offset": 5}\r\n\r\n'
-)
 
 
 @router.get(
@@ -47,10 +43,7 @@ async def read_stream(
             "description": "`event: text` with `data: {offset, text}` and the offset after it as `id`; at last "
             "`event: end` with `data: {status, reason, offset}`. A comment every 15 s keeps the connection open. As "
             "`text/plain` the text alone; as `application/json` what is stored by now. Without `Accept`: events.",
-            "content": {
-                EVENT_STREAM: {"schema": {"type": "string"}, "example": EVENTS},
-                PLAIN_TEXT: {"schema": {"type": "string"}, "example": "Hello"},
-            },
+            "content": schemas.STREAMED,
         },
         204: {"description": "`Last-Event-ID` is that of the end: there is nothing more, and an EventSource stops."},
         **NOT_MODIFIED,

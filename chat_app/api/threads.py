@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from chat_app.api import schemas, transcripts
 from chat_app.api.asking import Running, Who
-from chat_app.api.events import EVENT_STREAM, PLAIN_TEXT, items_of, streamed, wanted
+from chat_app.api.events import items_of, streamed, wanted
 from chat_app.api.problems import described
 
 router = APIRouter(prefix="/threads", tags=["threads"])
@@ -99,7 +99,7 @@ async def list_messages(
         200: {
             "description": "The reply as it comes, as under `/streams/{stream_id}/events`, where `Accept` asks for one "
             "of these and the AI answers; `Location` is the reply's stream.",
-            "content": {EVENT_STREAM: {"schema": {"type": "string"}}, PLAIN_TEXT: {"schema": {"type": "string"}}},
+            "content": schemas.STREAMED,
             "headers": LOCATION,
         },
         201: {"description": "It is stored; `Location` is the reply's stream, if the AI answers.", "headers": LOCATION},

@@ -69,6 +69,7 @@ async def interface(database: Database) -> AsyncIterator[Interface]:
         app = RequestIds(Starlette(routes=[mounted(api)]))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
         with socket.create_server(("127.0.0.1", 0)) as listener:  # who connects before it accepts is kept waiting
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # little hides an unread answer
             serving = asyncio.create_task(server.serve([listener]))
             try:
                 yield Interface(world, api, f"http://127.0.0.1:{listener.getsockname()[1]}")
