@@ -17,7 +17,7 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -108,21 +108,20 @@ class Connection:
             _check(answer)
             yield from answer.iter_text()
 
-    def follow(self, stream_id: str, offset: int = 0) -> Iterator[str | dict[str, Any]]:
-        """Exactly text[offset:] as it comes, over any number of connections, and at last how it ended."""
-        is_over = False
-        while not is_over:
+    def follow(self, stream_id: str, offset: int, show: Callable[[str], None]) -> dict[str, Any]:
+        """Show exactly text[offset:] as it comes, over any number of connections; return how it ended."""
+        while True:
             before = offset
-            # The waits begin anew with each connection that brought something.
-            for attempt in _retrying(FOLLOW_TRIES):
+            for attempt in _retrying(FOLLOW_TRIES):  # anew after each connection that brought something
                 with attempt:
                     for kind, data in self._events(stream_id, offset):
-                        yield data if kind == "end" else data["text"]
-                        is_over = kind == "end"
-                        offset = data["offset"] + len(data.get("text", ""))
-                    if not is_over and offset == before:
+                        if kind == "end":
+                            return data
+                        show(data["text"])
+                        offset += len(data["text"])
+                    if offset == before:
                         raise httpx.RemoteProtocolError("the stream broke off before its end")
-                if is_over or offset > before:
+                if offset > before:
                     break
 
     def _events(self, stream_id: str, offset: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,29 +170,29 @@ def _do(asked: argparse.Namespace, connection: Connection) -> int:
             print(f"thread {thread_id}", file=sys.stderr)
             stream_id = connection.ask(thread_id, text)
             print(f"stream {stream_id}", file=sys.stderr)
-            return _show(connection.follow(stream_id))
+            return _follow(connection, stream_id, 0)
         case "follow":
-            return _show(connection.follow(asked.stream, asked.offset))
+            return _follow(connection, asked.stream, asked.offset)
         case "threads":
             for thread in connection.threads():
                 print(thread["id"], _harmless(thread["title"]), sep="\t")
         case "export":
             for part in connection.export(asked.thread, asked.format):
-                sys.stdout.write(_harmless(part))
+                _show(part)
     return 0
 
 
-def _show(items: Iterator[str | dict[str, Any]]) -> int:
-    for item in items:
-        if isinstance(item, str):
-            sys.stdout.write(_harmless(item))
-            sys.stdout.flush()
-            continue
-        sys.stdout.write("\n")
-        if item["reason"] or item["status"] != "done":
-            print(f"{item['status']}: {item['reason']}".rstrip(": "), file=sys.stderr)
-        return STATUSES[item["status"]]
-    raise AssertionError("a stream that is followed has an end")
+def _follow(connection: Connection, stream_id: str, offset: int) -> int:
+    ending = connection.follow(stream_id, offset, _show)
+    _show("\n")
+    if ending["reason"] or ending["status"] != "done":
+        print(_harmless(f"{ending['status']}: {ending['reason']}".rstrip(": ")), file=sys.stderr)
+    return STATUSES[ending["status"]]
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(_harmless(text))
+    sys.stdout.flush()
 
 
 def _harmless(text: str) -> str:

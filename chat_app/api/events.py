@@ -29,6 +29,8 @@ HEARTBEAT = 15
 """Seconds of silence after which a comment keeps proxies from closing the connection; most wait for 60."""
 SEND_WITHIN = 30
 """Seconds that a reader may take nothing; then it is cut, and can resume from its offset."""
+PART = 4_000
+"""Code points of one event at most: what is stored comes in several, so that one which breaks often gets on."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
 """No proxy is to keep this, or to hold it back until it is complete."""
 ENDED = ".end"
@@ -56,8 +58,8 @@ def items_of(running: Services, who: Identity, stream: StreamView, offset: int =
         HTTPException: 410, its text was pruned.
     """
     if stream.status.is_terminal:
-        return _stored(stream, text_of(stream), offset)
-    return running.follow(who, stream.id, offset)
+        return _in_parts(_stored(stream, text_of(stream), offset))
+    return _in_parts(running.follow(who, stream.id, offset))
 
 
 def text_of(stream: StreamView) -> str:
@@ -117,6 +119,16 @@ async def _stored(stream: StreamView, text: str, offset: int) -> Items:
     if rest := text[offset:]:
         yield Piece(offset, rest)
     yield End(stream.status, stream.reason, len(text))
+
+
+async def _in_parts(items: Items) -> Items:
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, End):
+                yield item
+                continue
+            for start in range(0, len(item.text), PART):
+                yield Piece(item.offset + start, item.text[start : start + PART])
 
 
 async def _events(items: Items) -> AsyncGenerator[ServerSentEvent]:

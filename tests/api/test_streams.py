@@ -216,8 +216,8 @@ async def test_a_reader_that_reads_nothing_is_cut_and_costs_the_others_nothing(
                 read = events(answer)
                 for number in range(parts):
                     source.say(part)
-                    _, name, _ = await anext(read)
-                    assert name == str((number + 1) * len(part))
+                    while (await anext(read))[1] != str((number + 1) * len(part)):
+                        pass
                 await was_cut.wait()
                 source.say(Finish())
                 assert [kind async for kind, _, _ in read] == ["end"]
