@@ -11,13 +11,17 @@ from reflex import constants
 from reflex.utils.exec import is_prod_mode
 from reflex.utils.prerequisites import get_web_dir
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chat_app import doctor, layout, log
 from chat_app.api import cookie, headers
+from chat_app.api.app import create_api, mounted
+from chat_app.api.operation import operation_routes
 from chat_app.components import theme
 from chat_app.pages import account, home, join, not_found, thread
+from chat_app.request_id import RequestIds
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
 from chat_app.socket_guard import SocketGuard
@@ -29,9 +33,21 @@ logger = logging.getLogger(__name__)
 settings = get_settings()
 
 
+def with_api(inner: ASGIApp) -> ASGIApp:
+    """Put the HTTP interface beside what Reflex answers; as a function, for Reflex adds CORS to each Starlette."""
+    api = create_api(is_origin)
+    operation = operation_routes(settings.chat_metrics_token)
+    return RequestIds(Starlette(routes=[mounted(api), *operation, Mount("", inner)]))
+
+
 def with_cookie(inner: ASGIApp) -> ASGIApp:
     """Wrap the server's answers, so that a new browser gets its identity cookie."""
     return cookie.CookieMiddleware(inner, origins=settings.allowed_origins, has_ended=has_ended)
+
+
+def is_origin(origin: str) -> bool:
+    """Whether a page of ours may be served there."""
+    return bool(origin) and not {origin, "*"}.isdisjoint(settings.allowed_origins)
 
 
 async def has_ended(cookie_header: str) -> bool:
@@ -101,7 +117,7 @@ async def lifespan() -> AsyncGenerator[None]:
 
 
 app = rx.App(
-    api_transformer=[Starlette(routes=cookie.routes), with_cookie, with_headers, with_guard, with_proxies],
+    api_transformer=[with_api, with_cookie, with_headers, with_guard, with_proxies],
     stylesheets=theme.STYLESHEETS,
     head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),

@@ -38,6 +38,11 @@ _NAMES = RandomGenerator(
         **{kind: wordlists[kind] for kind in ("adjective_near", "animal")},
     }
 )
+NAME_LENGTH = 60
+"""Characters of a name."""
+RESERVED = frozenset({"gpt", "@gpt", "ai", "you", "system", "assistant"})
+"""Names, as compared, by which a person could pass for somebody else on the page."""
+TAKEN = "Somebody has that name."
 SEEN_EVERY = timedelta(hours=1)
 """How often it is noted that a browser is still in use."""
 KEY_LENGTH = 60
@@ -61,6 +66,10 @@ class NotRecognised(Exception):
 
 class SignedOut(NotRecognised):
     """The cookie's or token's session was ended; its secret means nobody any more."""
+
+
+class NameRefused(Exception):
+    """Nobody can have this name; the text says why, for the person who chose it."""
 
 
 class TokenRefused(Exception):
@@ -208,6 +217,24 @@ async def sign_out(session: AsyncSession, user_id: int, *, keep: str = "") -> No
         .where(col(Session.user_id) == user_id, col(Session.hash) != keep, col(Session.ended).is_(None))
         .values(ended=utc_now())
     )
+
+
+async def add_guest(session: AsyncSession, name: str | None) -> int:
+    """Add somebody who chose their name, or chose none, to the caller's transaction and return their id.
+
+    Raises:
+        NameRefused: somebody has the name, or it cannot be one.
+    """
+    if name is None:
+        return await add_user(session)
+    name = one_line(name)
+    if not 1 <= len(name) <= NAME_LENGTH:
+        msg = f"A name has 1 to {NAME_LENGTH} characters."
+        raise NameRefused(msg)
+    taken = select(col(User.id)).where(col(User.key) == name_key(name))
+    if name_key(name) in RESERVED or (await session.execute(taken)).first() is not None:
+        raise NameRefused(TAKEN)
+    return await add_user(session, name)
 
 
 async def add_user(session: AsyncSession, name: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Fair use: how many messages a minute and threads a day a person, a network and all together may begin.
+"""Fair use: how many messages a minute, threads a day and guests an hour a person, a network and all may begin.
 
 A person is a cookie, and a new cookie is free: therefore the network counts as well. What was counted is in this
 process's memory: a restart forgets it, and several server processes each allow as much.
@@ -9,7 +9,7 @@ import ipaddress
 import time
 from dataclasses import dataclass
 
-from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
@@ -39,7 +39,7 @@ class _Rule:
 
 
 class _Windows:
-    """Counts by key, under rules of one length: what happened in the last minute, or in the last day."""
+    """Counts by key, under rules of one length: what happened in the last minute, hour or day."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -72,7 +72,7 @@ class Rates:
     """What each person, each network and all together have begun lately; a setting of 0 is no limit."""
 
     def __init__(self, settings: Settings) -> None:
-        self._minute, self._day = _Windows(), _Windows()
+        self._minute, self._hour, self._day = _Windows(), _Windows(), _Windows()
         a_minute, a_day = RateLimitItemPerMinute, RateLimitItemPerDay
         self._message_person = _Rule(a_minute(settings.chat_messages_per_minute), "You are sending a lot: wait {wait}.")
         self._message_network = _Rule(
@@ -88,6 +88,19 @@ class Rates:
             a_day(settings.chat_threads_per_day_per_address),
             "Your network has begun many threads today: the next one in {wait}.",
         )
+
+        self._guest_network = _Rule(
+            RateLimitItemPerHour(settings.chat_guests_per_hour_per_address),
+            "Your network has begun many guests: use the token that you have, or wait {wait}.",
+        )
+
+    async def guest(self, address: str) -> None:
+        """Count a person who begins without a browser.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._hour.take((self._guest_network, network_of(address)))
 
     async def message(self, person: int, address: str) -> None:
         """Count a message, or another try at answering one; "" is an address that nothing counts for.

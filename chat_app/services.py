@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,16 +26,21 @@ from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
 from chat_app.llm import OnWait, OpenAIModel, Turn
 from chat_app.members import InviteView, MemberView
-from chat_app.models import Attempt, MemberRole, Message, Thread, Visibility
+from chat_app.metrics import Metrics
+from chat_app.models import Attempt, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.readers import Readers
+from chat_app.request_id import request_id
 from chat_app.settings import Settings
 from chat_app.streaming import (
     ChunkRule,
+    End,
     Ending,
     Finish,
     Flusher,
     Granularity,
     Hub,
     Patience,
+    Piece,
     SourceError,
     StreamId,
     Sweeper,
@@ -48,17 +54,23 @@ from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tabs
 from chat_app.threads import Posted
 from chat_app.turns import Turns
-from chat_app.views import MessageView, ThreadView
+from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
 
 logger = logging.getLogger(__name__)
 replies = logging.getLogger("chat_app.replies")
 
+FIRST_TOKEN = "First token"  # noqa: S105  # its name
+"""What the token is called that a guest who has no browser begins with."""
 WAITING = "Waiting for its turn."
 """What is said of a reply that may not begin yet."""
 RETRY_AFTER = 1.0
 """Seconds until what the database refused aside from replies is tried again."""
+EXPORTED_AT_ONCE = 50
+"""Messages of a thread that are read, and held in memory, together."""
 PRUNE_EVERY = 3600.0
 """Seconds between two looks for chunks that are old enough to go."""
+READY_WITHIN = 2.0
+"""Seconds in which the database of a server that is ready answers."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
 
@@ -73,6 +85,10 @@ class Model(Protocol):
         ...
 
 
+Exported = tuple[MessageView, str, list[AttemptView]]
+"""A message with its text, its author's name ("" of a reply), and the attempts at it (none of a person's)."""
+
+
 class NotRunning(Exception):
     """The services are used outside of the server's lifespan."""
 
@@ -84,6 +100,7 @@ class Services:
         self.settings = settings
         self.database = database
         self._model = model
+        self.metrics = Metrics(database)
         self._holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._hub = Hub(on_open=self._channel_opened)
         self._flusher = Flusher(
@@ -92,6 +109,7 @@ class Services:
             explain_hook=threads.change_reply,
             on_commit=self._committed,
             on_away=self._away,
+            on_flush=self.metrics.flushed,
             renew_every=settings.chat_lease_renew,
         )
         feed, directory, endings = ThreadFeed(database), Directory(database), Endings()
@@ -113,6 +131,7 @@ class Services:
             every=settings.chat_sweep_every,
         )
         self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
+        self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
         self._budget = Budget(settings)
         self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
@@ -120,7 +139,18 @@ class Services:
         self._writers: dict[StreamId, Writer] = {}
         self._writing: set[asyncio.Task[Any]] = set()
         self._aside: set[asyncio.Task[Any]] = set()
+        self._work: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        watch = self.metrics.watch
+        watch("replies_writing", "Replies that are being written here.", lambda: len(self._writers))
+        watch(
+            "replies_waiting", "Replies that wait for their turn here.", lambda: len(self._begun) - len(self._writers)
+        )
+        watch("tabs", "Open tabs.", lambda: self.tabs.count)
+        watch("readers", "Replies that are being read over HTTP.", lambda: self.readers.count)
 
     async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
         """The person behind a request's or handshake's headers, whichever way it came: this alone decides.
@@ -184,22 +214,129 @@ class Services:
         listed = await self.listed(who)
         return listed[0].id if listed else None
 
-    async def new_thread(self, who: Identity, *, address: str = "") -> str:
-        """Begin an open thread; return its id. `address` counts against its network's share, "" against none.
+    async def new_guest(self, name: str | None, *, address: str = "") -> tuple[Identity, str]:
+        """Make up a person, or add one of this name, and a bearer token for them, which is seen this once.
 
         Raises:
+            NameRefused: somebody has the name, or it cannot be one.
+            TooMuch: it has to wait.
+        """
+        await self._rates.guest(address)
+        try:
+            async with self.database.write() as session:
+                user_id = await identity.add_guest(session, name)
+                token = await identity.add_token(session, user_id, FIRST_TOKEN)
+        except IntegrityError:  # somebody took it at the same moment
+            raise identity.NameRefused(identity.TAKEN) from None
+        return await self.recognise("", f"Bearer {token}"), token
+
+    async def thread(self, who: Identity, thread_id: str) -> ThreadView:
+        """A thread without its messages.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self.database.read() as session:
+            return await views.find(session, thread_id, who.user_id)
+
+    async def messages(
+        self, who: Identity, thread_id: str, *, before: int | None = None, limit: int = views.NEWEST
+    ) -> tuple[list[MessageView], dict[int, tuple[str, int]]]:
+        """The newest messages of a thread, or the newest before a position, in order, and the people who wrote them.
+
+        The text of a reply under way is what is stored of it.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self.database.read() as session:
+            await views.find(session, thread_id, who.user_id)
+            found = await views.newest_messages(session, thread_id, limit, before=before)
+            found = [await views.with_stored_text(session, message) for message in found]
+            return found, await views.people(session, sorted({message.author_id for message in found}))
+
+    async def export(self, who: Identity, thread_id: str) -> AsyncGenerator[list[Exported]]:
+        """All messages of a thread in order, some at a time; who may read it is asked anew for each lot.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person, or not any more.
+        """
+        position = 0
+        while True:
+            async with self.database.read() as session:
+                await views.find(session, thread_id, who.user_id)
+                found = await views.messages_after(session, thread_id, position, EXPORTED_AT_ONCE)
+                attempts = await views.attempts(session, found)
+                found = [await views.with_stored_text(session, message) for message in found]
+                people = await views.people(session, sorted({message.author_id for message in found}))
+            if not found:
+                return
+            position = found[-1].position
+            names = {user_id: name for user_id, (name, _) in people.items()}
+            yield [(each, names.get(each.author_id, ""), attempts.get(each.id, [])) for each in found]
+
+    async def stream(self, who: Identity, stream_id: StreamId) -> StreamView:
+        """A stream, with what is stored of its text.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person.
+        """
+        async with self.database.read() as session:
+            return await views.stream(session, stream_id, who.user_id)
+
+    async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
+        """The stream that answered a message at first, if one did.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self.database.read() as session:
+            await views.message_view(session, thread_id, message_id, who.user_id)
+            return await views.reply_to(session, message_id)
+
+    def follow(self, who: Identity, stream_id: StreamId, offset: int = 0) -> AsyncGenerator[Piece | End]:
+        """A stream's text from `offset` (code points) on as it comes, at last its end; whichever process writes.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person, or not any more.
+            SignedOut: their session was ended meanwhile.
+        """
+        return self.readers.follow(who, stream_id, offset)
+
+    async def new_thread(
+        self,
+        who: Identity,
+        *,
+        address: str = "",
+        title: str = "",
+        reply_mode: ReplyMode = ReplyMode.MENTION,
+        visibility: Visibility = Visibility.OPEN,
+    ) -> str:
+        """Begin a thread; return its id. `address` counts against its network's share, "" against none.
+
+        Raises:
+            TitleRefused: it is too long.
             TooMuch: it has to wait.
         """
         await self._rates.thread(who.user_id, address)
         async with self._changing() as session:
-            return await threads.create(session, who.user_id)
+            return await threads.create(session, who.user_id, title=title, reply_mode=reply_mode, visibility=visibility)
 
     async def post(
-        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str = ""
+        self,
+        who: Identity,
+        thread_id: str,
+        text: str,
+        *,
+        nonce: str,
+        tab: str,
+        address: str = "",
+        asks: bool | None = None,
     ) -> Posted:
         """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
 
-        A message that is known by its nonce is not counted again, and never refused.
+        A message that is known by its nonce is not counted again, and never refused. `asks` says whether the AI is
+        asked, whatever the text and the thread's mode say.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -207,15 +344,23 @@ class Services:
             MessageRefused: the text cannot be posted.
             TooMuch: it has to wait.
         """
-        return await self._post(who, thread_id, text, nonce=nonce, tab=tab, address=address)
+        return await self._post(who, thread_id, text, nonce=nonce, tab=tab, address=address, asks=asks)
 
     async def _post(
-        self, who: Identity, thread_id: str, text: str, *, nonce: str, tab: str, address: str | None
+        self,
+        who: Identity,
+        thread_id: str,
+        text: str,
+        *,
+        nonce: str,
+        tab: str,
+        address: str | None,
+        asks: bool | None = None,
     ) -> Posted:
         """Post; without an address it is the server's own doing, and not counted."""
         async with self.database.write() as session:
             posted = await threads.post(
-                session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name
+                session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name, asks=asks
             )
             if posted.is_new and address is not None:
                 await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
@@ -240,8 +385,17 @@ class Services:
         self._stop_here(stream_id)
         self._committed()
 
-    async def retry(self, who: Identity, thread_id: str, message_id: int, *, tab: str, address: str = "") -> None:
-        """Answer again in a new version; of several at once one begins.
+    async def retry(
+        self,
+        who: Identity,
+        thread_id: str,
+        message_id: int,
+        *,
+        tab: str,
+        address: str = "",
+        after: StreamId | None = None,
+    ) -> StreamId:
+        """Answer again in a new version; of several at once one begins. With `after`, only after that one.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
@@ -251,16 +405,24 @@ class Services:
         """
         async with self.database.write() as session:
             stream_id = await threads.retry(
-                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name, after=after
             )
             await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
+        return stream_id
 
     async def continue_reply(
-        self, who: Identity, thread_id: str, message_id: int, *, tab: str, address: str = ""
-    ) -> None:
-        """Let the model go on from a reply's text; of several at once one begins.
+        self,
+        who: Identity,
+        thread_id: str,
+        message_id: int,
+        *,
+        tab: str,
+        address: str = "",
+        after: StreamId | None = None,
+    ) -> StreamId:
+        """Let the model go on from a reply's text; of several at once one begins. With `after`, only after that one.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
@@ -270,11 +432,12 @@ class Services:
         """
         async with self.database.write() as session:
             stream_id = await threads.continue_reply(
-                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name, after=after
             )
             await self._rates.message(who.user_id, address)
         self._committed()
         self._begin(stream_id)
+        return stream_id
 
     async def delete_message(self, who: Identity, thread_id: str, message_id: int) -> None:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
@@ -434,16 +597,14 @@ class Services:
         """
         async with self.database.read() as session:
             message = await views.message_view(session, thread_id, message_id, who.user_id)
-            text = message.text
-            if message.is_live and message.stream_id is not None:
-                text = text[: message.base] + await store.read_text(session, message.stream_id)
-        return message, text[offset:]
+            message = await views.with_stored_text(session, message)
+        return message, message.text[offset:]
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Services"]:
         """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
         self.database.take_part()
-        work = {
+        work = self._work = {
             asyncio.create_task(part.run(), name=type(part).__name__.lower())
             for part in (self._flusher, self._tailer, self._sweeper)
         }
@@ -456,6 +617,7 @@ class Services:
         finally:
             self._is_closing = True
             self.tabs.end_all()
+            self.readers.end_all()
             for task in (*self._aside, *work):
                 task.cancel()
             for task in self._writing:
@@ -463,6 +625,20 @@ class Services:
                     task.cancel()
             await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
+
+    async def faults(self) -> list[str]:
+        """What keeps this server from doing its work, in words; nothing where it is ready."""
+        faults = [f"the {task.get_name()} has ended" for task in self._work if task.done()]
+        if self._is_closing or not self._work:
+            faults.append("it is stopping or has not begun")
+        if self._flusher.is_away:
+            faults.append("the database takes no writes")
+        try:
+            async with asyncio.timeout(READY_WITHIN), self.database.read() as session:
+                await session.execute(select(1))
+        except DATABASE_AWAY:
+            faults.append("the database does not answer")
+        return faults
 
     async def _store_tails(self) -> None:
         """Let the cancelled writers end; the flusher, cancelled with all else, is run anew until they have."""
@@ -483,6 +659,7 @@ class Services:
 
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
+        self.readers.channel_opened(stream_id)
         self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
 
     @asynccontextmanager
@@ -598,16 +775,18 @@ class Services:
         """One line of JSON for each reply; times in milliseconds since it was asked for."""
         async with self.database.read() as session:
             stream = await store.read_stream(session, stream_id)
+        self.metrics.reply_ended(stream)
 
         def since_asked(moment: datetime | None) -> int | None:
             return moment and round((moment - stream.created) / timedelta(milliseconds=1))
 
+        asked = {"request": request_id.get()} if request_id.get() else {}
         known = {"stream": stream.id, "status": stream.status.value, "reason": stream.reason, "model": stream.model}
         times = {"started": since_asked(stream.started), "first_delta": since_asked(stream.first_delta)}
         counts = stream.model_dump(
             include={"length", "deltas", "chunks", "rows_read", "lag_ms", "tokens_in", "tokens_out"}
         )
-        replies.info(json.dumps({**known, **times, "ended": since_asked(stream.ended), **counts}))
+        replies.info(json.dumps({**known, **asked, **times, "ended": since_asked(stream.ended), **counts}))
 
     async def _ask(self, attempt: Attempt, model: str, on_wait: OnWait) -> AsyncIterator[str | Finish]:
         settings = self.settings

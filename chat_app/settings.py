@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     chat_accepted_dangers: Annotated[tuple[Check, ...], NoDecode] = Field(
         default=(), description="Checks whose dangers the operator knows of; the server starts in spite of them."
     )
+    chat_guests_per_hour_per_address: int = Field(
+        default=60, ge=0, le=1_000_000, description="Guests that one address may begin over HTTP in an hour; 0: any."
+    )
+    chat_metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token that opens /metrics; without one nobody sees it."
+    )
 
     chat_system_prompt: str = Field(default=SYSTEM_PROMPT, description="What the model is told before anything else.")
     chat_seed: bool = Field(default=True, description="Whether a short conversation plays once on an empty database.")
@@ -200,7 +206,7 @@ class Settings(BaseSettings):
         """Whether the operator has said from which addresses browsers may connect."""
         return "allowed_origins" in self.model_fields_set
 
-    @field_validator("openai_api_key")
+    @field_validator("openai_api_key", "chat_metrics_token")
     @classmethod
     def _fits_into_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):

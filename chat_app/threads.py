@@ -14,7 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_message, refusal
-from chat_app.models import Attempt, AttemptKind, Invite, Member, MemberRole, Message, ReplyMode, Role, Thread
+from chat_app.models import (
+    Attempt,
+    AttemptKind,
+    Invite,
+    Member,
+    MemberRole,
+    Message,
+    ReplyMode,
+    Role,
+    Thread,
+    Visibility,
+)
 from chat_app.streaming import LIVE_STATUSES, Stream, StreamId, StreamStatus, store
 from chat_app.streaming.tables import utc_now
 from chat_app.streaming.text import clean, one_line
@@ -35,6 +46,10 @@ STREAMS_PER_DELETE = 50
 
 class MessageRefused(Exception):
     """The message cannot be posted; the text says why, for the person who wrote it."""
+
+
+class MessageTooLong(MessageRefused):
+    """The message has more characters than one can have."""
 
 
 class TitleRefused(Exception):
@@ -71,13 +86,39 @@ def check_text(text: str) -> str:
         raise MessageRefused(msg)
     if len(text) > MAX_TEXT:
         msg = f"That is {len(text):,} characters; a message can have {MAX_TEXT:,}."
-        raise MessageRefused(msg)
+        raise MessageTooLong(msg)
     return text
 
 
-async def create(session: AsyncSession, owner_id: int, *, title: str = "", origin: str | None = None) -> str:
-    """Add an open thread and its owner; return its id."""
-    thread = Thread(owner_id=owner_id, title=title, origin=origin)
+def check_title(title: str) -> str:
+    """A person's title as it is stored: cleaned, on one line.
+
+    Raises:
+        TitleRefused: it is blank or too long.
+    """
+    title = one_line(title)
+    if not 1 <= len(title) <= MAX_TITLE:
+        msg = f"A title has 1 to {MAX_TITLE} characters."
+        raise TitleRefused(msg)
+    return title
+
+
+async def create(
+    session: AsyncSession,
+    owner_id: int,
+    *,
+    title: str = "",
+    reply_mode: ReplyMode = ReplyMode.MENTION,
+    visibility: Visibility = Visibility.OPEN,
+    origin: str | None = None,
+) -> str:
+    """Add a thread and its owner; return its id. Without a title its first message gives it one.
+
+    Raises:
+        TitleRefused: it is too long.
+    """
+    title = check_title(title) if title else ""
+    thread = Thread(owner_id=owner_id, title=title, reply_mode=reply_mode, visibility=visibility, origin=origin)
     session.add(thread)
     await session.flush()
     session.add(Member(thread_id=thread.id, user_id=owner_id, role=MemberRole.OWNER))
@@ -85,12 +126,20 @@ async def create(session: AsyncSession, owner_id: int, *, title: str = "", origi
 
 
 async def post(
-    session: AsyncSession, thread_id: str, author_id: int, text: str, *, nonce: str, tab: str, model: str
+    session: AsyncSession,
+    thread_id: str,
+    author_id: int,
+    text: str,
+    *,
+    nonce: str,
+    tab: str,
+    model: str,
+    asks: bool | None = None,
 ) -> Posted:
     """Store a message, and where it asks the AI the reply's message, attempt and pending stream with it.
 
     The same nonce again is the same message: nothing is added, and no stream is returned. `tab` names the tab that will
-    drive the reply.
+    drive the reply. `asks` says whether the AI is asked, whatever the text and the thread's mode say.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
@@ -98,12 +147,13 @@ async def post(
         MessageRefused: the text cannot be posted.
     """
     text = check_text(text)
-    asks = mentions_ai(text)
-    may_ask = may(Verb.ASK, author_id)
-    is_theirs = and_(
-        may(Verb.POST, author_id), may_ask if asks else or_(may_ask, col(Thread.reply_mode) != ReplyMode.ALWAYS)
-    )
-    thread = await next_version(session, thread_id, author_id, is_theirs)
+    is_mentioned = mentions_ai(text)
+    permitted = may(Verb.POST, author_id)
+    if asks or (asks is None and is_mentioned):
+        permitted &= may(Verb.ASK, author_id)
+    elif asks is None:
+        permitted &= or_(may(Verb.ASK, author_id), col(Thread.reply_mode) != ReplyMode.ALWAYS)
+    thread = await next_version(session, thread_id, author_id, permitted)
     posted = select(col(Message.id)).where(
         col(Message.thread_id) == thread_id, col(Message.author_id) == author_id, col(Message.nonce) == nonce
     )
@@ -124,22 +174,31 @@ async def post(
     session.add(message)
     await session.flush()
     assert message.id is not None
-    if thread.reply_mode is not ReplyMode.ALWAYS and not asks:
+    if asks is None:
+        asks = is_mentioned or thread.reply_mode is ReplyMode.ALWAYS
+    if not asks:
         return Posted(message.id, None)
     return Posted(message.id, await _answer(session, thread, message.id, author_id, tab=tab, model=model))
 
 
 async def retry(
-    session: AsyncSession, thread_id: str, message_id: int, user_id: int, *, tab: str, model: str
+    session: AsyncSession,
+    thread_id: str,
+    message_id: int,
+    user_id: int,
+    *,
+    tab: str,
+    model: str,
+    after: StreamId | None = None,
 ) -> StreamId:
     """Answer again, in a new version; the earlier ones stay to be looked at.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
         NotPermitted: they may not retry it.
-        NotNow: it is being answered.
+        NotNow: it is being answered, or `after` is given and is not its newest attempt.
     """
-    thread, reply, attempt, _ = await _ended_reply(session, thread_id, message_id, user_id, Verb.RETRY)
+    thread, reply, attempt, _ = await _ended_reply(session, thread_id, message_id, user_id, Verb.RETRY, after)
     reply.text = ""
     return await _attempt(
         session,
@@ -160,16 +219,23 @@ async def retry(
 
 
 async def continue_reply(
-    session: AsyncSession, thread_id: str, message_id: int, user_id: int, *, tab: str, model: str
+    session: AsyncSession,
+    thread_id: str,
+    message_id: int,
+    user_id: int,
+    *,
+    tab: str,
+    model: str,
+    after: StreamId | None = None,
 ) -> StreamId:
     """Let the model go on from the text that is there.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
         NotPermitted: they may not continue it.
-        NotNow: it is being answered, or is complete.
+        NotNow: it is being answered, is complete, or `after` is given and is not its newest attempt.
     """
-    thread, reply, attempt, stream = await _ended_reply(session, thread_id, message_id, user_id, Verb.CONTINUE)
+    thread, reply, attempt, stream = await _ended_reply(session, thread_id, message_id, user_id, Verb.CONTINUE, after)
     if stream.status is StreamStatus.DONE and not stream.reason:
         msg = "This reply is complete."
         raise NotNow(msg)
@@ -216,10 +282,7 @@ async def rename(session: AsyncSession, thread_id: str, user_id: int, title: str
         NotPermitted: they may not rename it.
         TitleRefused: it is blank or too long.
     """
-    title = one_line(title)
-    if not 1 <= len(title) <= MAX_TITLE:
-        msg = f"A title has 1 to {MAX_TITLE} characters."
-        raise TitleRefused(msg)
+    title = check_title(title)
     thread = await next_version(session, thread_id, user_id, may(Verb.RENAME, user_id))
     thread.title = title
 
@@ -334,7 +397,7 @@ async def _reply_of(session: AsyncSession, stream_id: StreamId) -> Message | Non
 
 
 async def _ended_reply(
-    session: AsyncSession, thread_id: str, message_id: int, user_id: int, verb: Verb
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int, verb: Verb, after: StreamId | None
 ) -> tuple[Thread, Message, Attempt, Stream]:
     query = _with_attempt(select(col(Message.id))).where(
         *_is_in(thread_id, message_id), col(Attempt.stream_id).is_not(None), may(verb, user_id)
@@ -348,6 +411,9 @@ async def _ended_reply(
     stream = await session.get_one(Stream, attempt.stream_id)
     if not stream.status.is_terminal:
         msg = "This is being answered already."
+        raise NotNow(msg)
+    if after is not None and stream.id != after:
+        msg = "This has a newer answer already."
         raise NotNow(msg)
     return thread, reply, attempt, stream
 

@@ -4,7 +4,7 @@ Each function takes the caller's session; who may see what is part of each query
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Select, and_, select
@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.access import ThreadUnknown, Verb, may
-from chat_app.models import Attempt, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
-from chat_app.streaming import Stream, StreamId, StreamStatus, store
+from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
+from chat_app.streaming import Chunk, Stream, StreamId, StreamStatus, store
 
 LISTED = 50
 """Threads that the sidebar lists."""
@@ -68,6 +68,39 @@ class ThreadView:
     version: int
     access_version: int
     active: datetime
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One try at a reply. `version` is that of the reply's text which it began or went on with; `text` is its own part
+    of it, None where it was pruned."""
+
+    stream_id: StreamId
+    version: int
+    kind: AttemptKind
+    status: StreamStatus
+    reason: str
+    model: str
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True)
+class StreamView:
+    """One stream, with where it belongs. `text` is None where it was pruned; offsets are code points."""
+
+    id: StreamId
+    thread_id: str
+    message_id: int
+    is_current: bool
+    """Whether its message has no newer attempt."""
+    status: StreamStatus
+    reason: str
+    text: str | None
+    length: int
+    model: str
+    tokens_in: int | None
+    tokens_out: int | None
 
 
 async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
@@ -127,16 +160,120 @@ async def roles(session: AsyncSession, thread_id: str, user_id: int | None = Non
     return dict((await session.execute(query)).all())
 
 
+async def thread_of(session: AsyncSession, stream_id: StreamId, user_id: int) -> ThreadView:
+    """The thread of a stream that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    query = (
+        select(Thread)
+        .join(Message, col(Message.thread_id) == col(Thread.id))
+        .join(Attempt, col(Attempt.message_id) == col(Message.id))
+        .where(col(Attempt.stream_id) == stream_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
+    )
+    thread = (await session.execute(query)).scalar_one_or_none()
+    if thread is None:
+        raise ThreadUnknown(stream_id)
+    return _thread_view(thread)
+
+
+async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamView:
+    """A stream that this person may read, with its text.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    thread = await thread_of(session, stream_id, user_id)
+    query = (
+        select(Stream, Attempt, Message)
+        .join(Attempt, col(Attempt.stream_id) == col(Stream.id))
+        .join(Message, col(Message.id) == col(Attempt.message_id))
+        .where(col(Stream.id) == stream_id)
+    )
+    found, attempt, message = (await session.execute(query)).one()
+    text: str | None = await store.read_text(session, stream_id)
+    is_current = attempt.number == message.attempt
+    if len(text or "") < found.length:  # its chunks were pruned; the message keeps what it shows
+        text = message.text[attempt.base :] if is_current else None
+    return StreamView(
+        id=stream_id,
+        thread_id=thread.id,
+        message_id=attempt.message_id,
+        is_current=is_current,
+        status=found.status,
+        reason=found.reason,
+        text=text,
+        length=found.length,
+        model=found.model,
+        tokens_in=found.tokens_in,
+        tokens_out=found.tokens_out,
+    )
+
+
+async def reply_to(session: AsyncSession, prompt_id: int) -> StreamId | None:
+    """The stream that answered a message at first, if one did."""
+    query = select(col(Attempt.stream_id)).where(col(Attempt.prompt_id) == prompt_id, col(Attempt.number) == 1)
+    stream_id = (await session.execute(query)).scalar_one_or_none()
+    return None if stream_id is None else StreamId(stream_id)
+
+
 async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
     """A thread as it is now, for whom it was found before."""
     return _thread_view(await session.get_one(Thread, thread_id))
 
 
-async def newest_messages(session: AsyncSession, thread_id: str, limit: int = NEWEST) -> list[MessageView]:
-    """The newest messages of a thread, oldest of them first."""
+async def newest_messages(
+    session: AsyncSession, thread_id: str, limit: int = NEWEST, *, before: int | None = None
+) -> list[MessageView]:
+    """The newest messages of a thread, or the newest before a position, oldest of them first."""
     query = _messages(thread_id).where(col(Message.deleted).is_(None))
+    if before is not None:
+        query = query.where(col(Message.position) < before)
     query = query.order_by(col(Message.position).desc()).limit(limit)
     return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
+
+
+async def messages_after(session: AsyncSession, thread_id: str, position: int, limit: int) -> list[MessageView]:
+    """The first messages of a thread after a position, in order."""
+    query = _messages(thread_id).where(col(Message.deleted).is_(None), col(Message.position) > position)
+    query = query.order_by(col(Message.position)).limit(limit)
+    return [_message_view(*row) for row in (await session.execute(query)).all()]
+
+
+async def attempts(session: AsyncSession, messages: Sequence[MessageView]) -> dict[int, list[AttemptView]]:
+    """All attempts at these replies, by message, the first one first, with what is stored of their texts."""
+    replies = {message.id: message for message in messages if message.stream_id is not None}
+    query = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id).in_(replies))
+        .order_by(col(Attempt.message_id), col(Attempt.number))
+    )
+    rows = (await session.execute(query)).all()
+    of_these = col(Chunk.stream_id).in_([stream.id for _, stream in rows])
+    chunks = select(Chunk).where(of_these).order_by(col(Chunk.stream_id), col(Chunk.offset))
+    texts: dict[str, str] = {}
+    for chunk in (await session.execute(chunks)).scalars():
+        texts[chunk.stream_id] = texts.get(chunk.stream_id, "") + chunk.text
+    found: dict[int, list[AttemptView]] = {}
+    for attempt, stream in rows:
+        message = replies[attempt.message_id]
+        text: str | None = texts.get(stream.id, "")
+        if len(text or "") < stream.length:  # pruned; the message keeps what it shows
+            text = message.text[attempt.base :] if stream.id == message.stream_id else None
+        view = AttemptView(
+            stream_id=StreamId(stream.id),
+            version=attempt.version,
+            kind=attempt.kind,
+            status=stream.status,
+            reason=stream.reason,
+            model=stream.model,
+            at=stream.created,
+            text=text,
+        )
+        found.setdefault(attempt.message_id, []).append(view)
+    return found
 
 
 async def messages_changed_since(session: AsyncSession, thread_id: str, version: int) -> list[MessageView]:
@@ -159,6 +296,14 @@ async def message_view(session: AsyncSession, thread_id: str, message_id: int, u
     if row is None:
         raise ThreadUnknown(message_id)
     return _message_view(*row)
+
+
+async def with_stored_text(session: AsyncSession, message: MessageView) -> MessageView:
+    """The message with all that is stored of its text by now, in the same transaction in which it was read."""
+    if not message.is_live or message.stream_id is None:
+        return message
+    text = message.text[: message.base] + await store.read_text(session, message.stream_id)
+    return replace(message, text=text)
 
 
 async def version_text(session: AsyncSession, message: MessageView, version: int) -> str:

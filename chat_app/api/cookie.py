@@ -59,4 +59,5 @@ async def _script(_: Request) -> Response:
     return Response("", media_type="text/javascript", headers={"cache-control": "private, no-store"})
 
 
-routes = [Route(SCRIPT, _script)]
+routes = [Route(SCRIPT.removeprefix("/api"), _script)]
+"""For the application that is mounted at /api."""

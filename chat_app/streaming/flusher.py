@@ -184,6 +184,7 @@ class Flusher:
         explain_hook: ExplainHook = explain_nothing,
         on_commit: Callable[[], None] = lambda: None,
         on_away: Callable[[bool], None] = lambda _: None,
+        on_flush: Callable[[float], None] = lambda _: None,
         renew_every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -193,6 +194,7 @@ class Flusher:
         explain_hook: called in the transaction that says why a stream does not grow, or that it does again.
         on_commit: called after each commit, to wake who reads the tables; must not block.
         on_away: told when replies are given up because the database is away, and when it answers again.
+        on_flush: told the seconds that each commit took.
         renew_every: seconds between two beats of a stream that writes nothing.
         clock: monotonic seconds.
         """
@@ -201,6 +203,7 @@ class Flusher:
         self._explain_hook = explain_hook
         self._on_commit = on_commit
         self._on_away = on_away
+        self._on_flush = on_flush
         self._renew_every = renew_every
         self._clock = clock
         self._lanes: dict[StreamId, Lane] = {}
@@ -233,6 +236,11 @@ class Flusher:
         finally:
             if self._lanes.get(lease.stream_id) is lane:
                 del self._lanes[lease.stream_id]
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database did not take the last write."""
+        return self._away_since is not None
 
     async def run(self) -> None:
         """Write for ever; cancel it when the writers have ended."""
@@ -305,6 +313,7 @@ class Flusher:
             lane.committed(length)
         for lane in lost:
             lane.lose()
+        self._on_flush(self._clock() - now)
         self._on_commit()
 
     def _note_away(self, error: Exception) -> None:

@@ -1,0 +1,62 @@
+"""The HTTP interface, put together: its routes, its document, its problems."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.routing import Mount
+
+from chat_app.api import cookie, guests, schemas, streams, threads
+from chat_app.api.edge import Edge
+from chat_app.api.problems import InvalidRequest, Problem, tell_problems
+from chat_app.threads import MAX_TEXT
+
+PREFIX = "/api"
+"""Where the interface is mounted."""
+MAX_BODY = 12 * MAX_TEXT + 4096
+"""Bytes of a request: the longest message, each of its characters as JSON may write one, and what stands around it."""
+
+DESCRIPTION = """A reply is a URL: start one, join it from anywhere while it runs, and resume it at any offset.
+
+Begin with `POST /api/guests`; the token that it gives is the bearer for all else. Offsets are Unicode code points.
+Errors are problem details (RFC 9457). Every answer names its request in `X-Request-Id`, as does the server's log."""
+TAGS = [
+    {"name": "guests", "description": "Taking part without a browser."},
+    {"name": "threads", "description": "Conversations and their messages."},
+    {"name": "streams", "description": "Replies: read, join, resume, stop, and have another."},
+]
+
+
+def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
+    """The application to mount at `PREFIX`; `is_origin` tells whether a page of ours is served at an origin."""
+    api = FastAPIOffline(
+        title="Tributary",
+        version="1",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,  # another path is another thing, and unknown
+        max_body_size=MAX_BODY,
+    )
+    api.state.is_origin = is_origin
+    for router in (guests.router, threads.router, streams.router):
+        api.include_router(router)
+    api.routes.extend(cookie.routes)
+    tell_problems(api)
+
+    def document() -> dict[str, Any]:
+        described = FastAPI.openapi(api)
+        for kind in (Problem, InvalidRequest, schemas.Export):  # which answers have that no route returns as such
+            schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+            described["components"]["schemas"] |= {**schema.pop("$defs", {}), kind.__name__: schema}
+        return described
+
+    api.openapi = document  # pyright: ignore[reportAttributeAccessIssue]  # FastAPI's own way to extend its document
+    return api
+
+
+def mounted(api: FastAPI) -> Mount:
+    """The interface at its place in the server."""
+    return Mount(PREFIX, Edge(api, max_body=MAX_BODY))

@@ -1,0 +1,169 @@
+"""Events: a stream's text as it goes over HTTP, as server-sent events or as plain text."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, contextmanager
+
+from fastapi import HTTPException, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from chat_app.access import ThreadUnknown
+from chat_app.identity import Identity, SignedOut
+from chat_app.request_id import request_id
+from chat_app.services import Services
+from chat_app.streaming import End, Piece
+from chat_app.views import StreamView
+
+logger = logging.getLogger(__name__)
+
+EVENT_STREAM = "text/event-stream"
+PLAIN_TEXT = "text/plain"
+
+HEARTBEAT = 15
+"""Seconds of silence after which a comment keeps proxies from closing the connection; most wait for 60."""
+SEND_WITHIN = 30
+"""Seconds that a reader may take nothing; then it is cut, and can resume from its offset."""
+PART = 4_000
+"""Code points of one event at most: what is stored comes in several, so that one which breaks often gets on."""
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
+"""No proxy is to keep this, or to hold it back until it is complete."""
+ENDED = ".end"
+"""What an end event's id adds to the offset: who resumes from there has had all, and a browser is told to stop."""
+PRUNED = "The text of this earlier attempt was pruned."
+
+Items = AsyncGenerator[Piece | End]
+
+
+def wanted(request: Request, default: str | None = None) -> str | None:
+    """The streaming form that Accept prefers, or None where it prefers JSON; `default` where it names neither."""
+    choices = [_weighed(choice) for choice in request.headers.get("accept", "").lower().split(",")]
+    for weight, kind in sorted(choices, key=lambda choice: -choice[0]):
+        if weight and kind in (EVENT_STREAM, PLAIN_TEXT):
+            return kind
+        if weight and kind == "application/json":
+            return None
+    return default
+
+
+def items_of(running: Services, who: Identity, stream: StreamView, offset: int = 0) -> Items:
+    """Exactly text[offset:] of a stream as it comes, and its end; of an ended one from what was read of it.
+
+    Raises:
+        HTTPException: 410, its text was pruned.
+    """
+    if stream.status.is_terminal:
+        return _in_parts(_stored(stream, text_of(stream), offset))
+    return _in_parts(running.follow(who, stream.id, offset))
+
+
+def text_of(stream: StreamView) -> str:
+    """What is stored of a stream's text.
+
+    Raises:
+        HTTPException: 410, it was pruned.
+    """
+    if stream.text is None:
+        raise HTTPException(410, PRUNED)
+    return stream.text
+
+
+def streamed(items: Items, form: str) -> Response:
+    """The answer that carries a stream in one of the two streaming forms."""
+    return _EventStream(items) if form == EVENT_STREAM else _PlainText(items)
+
+
+class _EventStream(EventSourceResponse):
+    """Text events with the offset after each as its id, and an end event."""
+
+    def __init__(self, items: Items) -> None:
+        super().__init__(_events(items), ping=HEARTBEAT, send_timeout=SEND_WITHIN, headers=HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with _cut_quietly():
+            await super().__call__(scope, receive, send)
+
+
+class _PlainText(StreamingResponse):
+    """The text alone. How it ended is asked of the stream."""
+
+    def __init__(self, items: Items) -> None:
+        self._texts = _texts(items)
+        super().__init__(self._texts, media_type=f"{PLAIN_TEXT}; charset=utf-8", headers=HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(SEND_WITHIN):
+                await send(message)
+
+        with _cut_quietly():
+            async with aclosing(self._texts):
+                await super().__call__(scope, receive, send_in_time)
+
+
+@contextmanager
+def _cut_quietly() -> Generator[None]:
+    """A reader that went away, or takes nothing, is no fault of the server's."""
+    try:
+        yield
+    except (SendTimeoutError, ClientDisconnect, TimeoutError):
+        logger.info("the reader of request %s took nothing any more and was cut", request_id.get())
+
+
+async def _stored(stream: StreamView, text: str, offset: int) -> Items:
+    if rest := text[offset:]:
+        yield Piece(offset, rest)
+    yield End(stream.status, stream.reason, len(text))
+
+
+async def _in_parts(items: Items) -> Items:
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, End):
+                yield item
+                continue
+            for start in range(0, len(item.text), PART):
+                yield Piece(item.offset + start, item.text[start : start + PART])
+
+
+async def _events(items: Items) -> AsyncGenerator[ServerSentEvent]:
+    try:
+        async with aclosing(items):
+            async for item in items:
+                match item:
+                    case Piece(offset, text):
+                        after = offset + len(text)
+                        yield ServerSentEvent(_json(offset=offset, text=text), event="text", id=str(after))
+                    case End(status, reason, offset):
+                        data = _json(status=status, reason=reason, offset=offset)
+                        yield ServerSentEvent(data, event="end", id=f"{offset}{ENDED}")
+    except (ThreadUnknown, SignedOut):
+        return  # it was taken from this reader; asking again says so
+
+
+async def _texts(items: Items) -> AsyncGenerator[str]:
+    try:
+        async with aclosing(items):
+            async for item in items:
+                if isinstance(item, Piece):
+                    yield item.text
+    except (ThreadUnknown, SignedOut):
+        return
+
+
+def _json(**values: object) -> str:
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _weighed(choice: str) -> tuple[float, str]:
+    kind, *parameters = (part.strip() for part in choice.split(";"))
+    weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return float(weight), kind
+    except ValueError:
+        return 0.0, kind

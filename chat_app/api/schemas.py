@@ -1,0 +1,252 @@
+"""Schemas: what the HTTP interface takes and gives."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chat_app.identity import NAME_LENGTH
+from chat_app.models import AttemptKind, ReplyMode, Role, Visibility
+from chat_app.streaming import StreamStatus
+from chat_app.threads import MAX_TITLE
+from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
+
+THREAD_ID = r"^[A-Za-z0-9_-]{22}$"
+STREAM_ID = r"^[A-Za-z0-9_-]{22}$"
+ID = "kZ0m4Vb2TtqkYw5n0hPz3A"
+"""An example of either."""
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+EVENT = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "id": {"type": "string", "pattern": r"^[0-9]+(\.end)?$"},
+        "event": {"enum": ["text", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
+STREAMED = {
+    "text/event-stream": {
+        "schema": EVENT,
+        "example": 'id: 5\r\nevent: text\r\ndata: {"offset": 0, "text": "Hello"}\r\n\r\n'
+        'id: 5.end\r\nevent: end\r\ndata: {"status": "done", "reason": "", "offset": 5}\r\n\r\n',
+    },
+    "text/plain": {"schema": {"type": "string"}, "example": "Hello"},
+}
+"""A reply in the two forms that it is streamed in, for the document."""
+
+
+class NewGuest(_Given):
+    """Somebody without a browser."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH)] | None = Field(
+        default=None, description="Made up unless given.", examples=["Build bot"]
+    )
+
+
+class NewThread(_Given):
+    """A thread to begin."""
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TITLE)] | None = Field(
+        default=None, description="Made from the first message unless given.", examples=["Release notes"]
+    )
+    reply_mode: Annotated[ReplyMode, Field(strict=False)] = Field(
+        default=ReplyMode.MENTION, description="Which messages the AI answers."
+    )
+    visibility: Annotated[Visibility, Field(strict=False)] = Field(
+        default=Visibility.OPEN, description="Who finds it: everybody, who has its address, or its members."
+    )
+
+
+class NewMessage(_Given):
+    """A message to post."""
+
+    text: str = Field(examples=["@gpt What is new in this release?"])
+    reply: bool | None = Field(
+        default=None, description="Whether the AI answers; unless given as the text and the thread say."
+    )
+
+
+class User(BaseModel):
+    """Somebody, as everybody sees them."""
+
+    id: int
+    name: str = Field(examples=["Amber Otter"])
+
+
+class Guest(BaseModel):
+    """A new person, and their token, which is shown this once."""
+
+    token: str = Field(examples=["trb_…"])
+    user: User
+
+
+class Thread(BaseModel):
+    """A thread without its messages."""
+
+    id: str = Field(examples=[ID])
+    url: str = Field(description="Where people read it.", examples=[f"/t/{ID}"])
+    title: str = Field(examples=["Release notes"])
+    reply_mode: ReplyMode
+    visibility: Visibility
+
+
+class Reply(BaseModel):
+    """The newest attempt at a reply."""
+
+    stream_id: str = Field(examples=[ID])
+    url: str = Field(examples=[f"/api/streams/{ID}"])
+    status: StreamStatus
+    reason: str = Field(description="Why it ended so, for people; empty where there is nothing to say.")
+    attempt: int = Field(description="Which version of the reply it belongs to, from 1.")
+
+
+class Message(BaseModel):
+    """One turn of a thread. A reply under way has the text that is stored by now."""
+
+    id: int
+    position: int
+    role: Role
+    author: User | None
+    at: datetime
+    text: str
+    reply: Reply | None
+
+
+class Messages(BaseModel):
+    """A page of messages, in order."""
+
+    messages: list[Message]
+    before: int | None = Field(description="What to give as `before` for those that come before; null at the first.")
+
+
+class Begun(BaseModel):
+    """A stream that is to be written."""
+
+    stream_id: str = Field(examples=[ID])
+    url: str = Field(examples=[f"/api/streams/{ID}"])
+
+
+class Posted(BaseModel):
+    """A message that is stored, and the reply to it, if there will be one."""
+
+    message: int
+    reply: Begun | None
+
+
+class Usage(BaseModel):
+    """What the model counted, in its own tokens."""
+
+    tokens_in: int
+    tokens_out: int
+
+
+class Stream(BaseModel):
+    """A stream, with what is stored of its text."""
+
+    id: str = Field(examples=[ID])
+    thread: str = Field(examples=[ID])
+    message: int
+    status: StreamStatus
+    reason: str
+    text: str = Field(examples=["Hello"])
+    offset: int = Field(description="Code points that are stored: where to go on.")
+    model: str
+    usage: Usage | None
+
+
+class ExportedAttempt(BaseModel):
+    """One try at a reply, with its own part of the text; null where it was pruned."""
+
+    stream_id: str
+    version: int = Field(description="Which version of the reply's text it began or went on with, from 1.")
+    kind: AttemptKind
+    status: StreamStatus
+    reason: str
+    model: str
+    at: datetime
+    text: str | None
+
+
+class ExportedMessage(BaseModel):
+    """A message, and all attempts at it where it is a reply."""
+
+    position: int
+    role: Role
+    author: str | None
+    at: datetime
+    text: str
+    attempts: list[ExportedAttempt]
+
+
+class Export(BaseModel):
+    """A whole thread."""
+
+    thread: Thread
+    messages: list[ExportedMessage]
+
+
+def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> ExportedMessage:
+    """A message as it is exported."""
+    return ExportedMessage(
+        position=view.position,
+        role=Role.ASSISTANT if attempts else Role.USER,
+        author=None if attempts else author,
+        at=view.at,
+        text=view.text,
+        attempts=[ExportedAttempt.model_validate(attempt, from_attributes=True) for attempt in attempts],
+    )
+
+
+def thread_of(view: ThreadView) -> Thread:
+    """A thread as it is given."""
+    return Thread(
+        id=view.id, url=f"/t/{view.id}", title=view.title, reply_mode=view.reply_mode, visibility=view.visibility
+    )
+
+
+def begun(stream_id: str) -> Begun:
+    """A stream's name and address."""
+    return Begun(stream_id=stream_id, url=f"/api/streams/{stream_id}")
+
+
+def message_of(view: MessageView, people: dict[int, tuple[str, int]]) -> Message:
+    """A message as it is given."""
+    reply = None
+    if view.stream_id is not None and view.status is not None:
+        link = begun(view.stream_id)
+        reply = Reply(
+            stream_id=link.stream_id, url=link.url, status=view.status, reason=view.reason, attempt=view.attempt
+        )
+    name, _ = people.get(view.author_id, ("", 0))
+    return Message(
+        id=view.id,
+        position=view.position,
+        role=Role.ASSISTANT if reply is not None else Role.USER,
+        author=None if reply is not None else User(id=view.author_id, name=name),
+        at=view.at,
+        text=view.text,
+        reply=reply,
+    )
+
+
+def stream_of(view: StreamView, text: str) -> Stream:
+    """A stream as it is given."""
+    counted = view.tokens_in is not None and view.tokens_out is not None
+    return Stream(
+        id=view.id,
+        thread=view.thread_id,
+        message=view.message_id,
+        status=view.status,
+        reason=view.reason,
+        text=text,
+        offset=len(text),
+        model=view.model,
+        usage=Usage(tokens_in=view.tokens_in or 0, tokens_out=view.tokens_out or 0) if counted else None,
+    )

@@ -1,0 +1,127 @@
+"""Streams over HTTP: a reply is a URL. Read it, join it while it runs, stop it, have another."""
+
+import hashlib
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from chat_app.api import schemas
+from chat_app.api.asking import Address, Running, Who
+from chat_app.api.events import ENDED, EVENT_STREAM, items_of, streamed, text_of, wanted
+from chat_app.api.problems import described
+from chat_app.streaming import StreamId as Id
+from chat_app.views import StreamView
+
+router = APIRouter(prefix="/streams/{stream_id}", tags=["streams"])
+
+StreamId = Annotated[Id, Path(pattern=schemas.STREAM_ID, description="A stream's id.", examples=[schemas.ID])]
+Matches = Annotated[str, Header(alias="If-None-Match", max_length=1000, description="ETags that you have.")]
+HIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+DEEDS = (*HIDDEN, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+ETAG = {"ETag": {"description": "Changes with the stream.", "schema": {"type": "string"}}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as you have it.", "headers": ETAG}}
+
+
+@router.get(
+    "",
+    response_model=schemas.Stream,
+    responses={200: {"headers": ETAG}, **NOT_MODIFIED, **described(*HIDDEN, HTTPStatus.GONE)},
+)
+async def read_stream(
+    running: Running, who: Who, stream_id: StreamId, response: Response, if_none_match: Matches = ""
+) -> Any:
+    """What is stored of a stream by now."""
+    return _snapshot(await running.stream(who, stream_id), response, if_none_match)
+
+
+@router.get(
+    "/events",
+    response_model=schemas.Stream,
+    responses={
+        200: {
+            "description": "`event: text` with `data: {offset, text}` and the offset after it as `id`; at last "
+            "`event: end` with `data: {status, reason, offset}`. A comment every 15 s keeps the connection open. As "
+            "`text/plain` the text alone; as `application/json` what is stored by now. Without `Accept`: events.",
+            "content": schemas.STREAMED,
+        },
+        204: {"description": "`Last-Event-ID` is that of the end: there is nothing more, and an EventSource stops."},
+        **NOT_MODIFIED,
+        **described(*HIDDEN, HTTPStatus.GONE),
+    },
+)
+async def join_stream(
+    running: Running,
+    who: Who,
+    stream_id: StreamId,
+    request: Request,
+    response: Response,
+    offset: Annotated[int, Query(ge=0, lt=2**31, description="Code points that you have.")] = 0,
+    last_event_id: Annotated[
+        str,
+        Header(
+            alias="Last-Event-ID",
+            pattern=r"^([0-9]{1,9}(\.end)?)?$",
+            description="The same, as an EventSource sends it; it wins.",
+            examples=["5"],
+        ),
+    ] = "",
+    if_none_match: Matches = "",
+) -> Any:
+    """Exactly text[offset:] as it comes, from anywhere, whoever asked; going away ends nothing."""
+    stream = await running.stream(who, stream_id)
+    form = wanted(request, default=EVENT_STREAM)
+    if form is None:
+        return _snapshot(stream, response, if_none_match)
+    if last_event_id.endswith(ENDED) and stream.status.is_terminal:
+        return Response(status_code=204)
+    if last_event_id:
+        offset = int(last_event_id.removesuffix(ENDED))
+    return streamed(items_of(running, who, stream, offset), form)
+
+
+@router.post("/stop", status_code=202, responses=described(*DEEDS))
+async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schemas.Begun:
+    """Stop a reply; its text stays. One that has ended stays as it is."""
+    stream = await running.stream(who, stream_id)
+    if stream.is_current:
+        await running.stop(who, stream.thread_id, stream.message_id)
+    return schemas.begun(stream_id)
+
+
+@router.post("/retry", status_code=202, responses=described(*DEEDS))
+async def retry_stream(
+    running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
+) -> schemas.Begun:
+    """Answer again, in a new version, where this is the newest attempt and has ended; otherwise 409."""
+    stream = await running.stream(who, stream_id)
+    begun = await running.retry(who, stream.thread_id, stream.message_id, tab="", address=address, after=stream_id)
+    return _located(response, begun)
+
+
+@router.post("/continue", status_code=202, responses=described(*DEEDS))
+async def continue_stream(
+    running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
+) -> schemas.Begun:
+    """Let the AI go on from where this attempt, the newest, ended; 409 where it runs or is complete."""
+    stream = await running.stream(who, stream_id)
+    thread_id, message_id = stream.thread_id, stream.message_id
+    begun = await running.continue_reply(who, thread_id, message_id, tab="", address=address, after=stream_id)
+    return _located(response, begun)
+
+
+def _located(response: Response, stream_id: Id) -> schemas.Begun:
+    begun = schemas.begun(stream_id)
+    response.headers["Location"] = begun.url
+    return begun
+
+
+def _snapshot(stream: StreamView, response: Response, if_none_match: str) -> schemas.Stream | Response:
+    shown = schemas.stream_of(stream, text_of(stream))
+    etag = f'"{hashlib.sha256(shown.model_dump_json().encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    if etag in known or known == ["*"]:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return shown
