@@ -160,6 +160,13 @@ async def is_cut_off(scene: Scene, shown: str = BEFORE) -> None:
 
 
 @pytest.mark.on_both_databases
+@pytest.mark.parametrize("take", [remove, sign_out])
+async def test_on_either_database_another_process_takes_access_as_surely(world: World, take: Taking) -> None:
+    async with scene(world) as now, services_of(world, is_elsewhere=True) as services:
+        await take(services, now)
+        await is_cut_off(now)
+
+
 @whose
 @ways
 async def test_who_loses_access_while_a_reply_streams_gets_not_one_character_more(

@@ -322,7 +322,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             assert SECRET not in outcome.page
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@pytest.mark.parametrize("visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.security)])
 async def test_a_handler_does_it_for_whoever_may(
     world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
