@@ -273,6 +273,7 @@ class Live(rx.State):
                 transcript = await self.get_state(Transcript)
                 transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
                 update_vars(transcript, is_loaded=True)
+                update_vars(await self.get_state(Viewer), threads=[])
 
     @remote
     async def catch_up(self, name: TextName, have: Offset) -> None:

@@ -273,9 +273,16 @@ class Outcome:
     page: str
 
 
-async def call(now: Scene, name: str, cookie: str, thread_id: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    """Call a handler as Reflex would for a tab at the thread's address."""
-    root = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
+def new_root() -> rx.State:
+    """The state of a new tab."""
+    return rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
+
+
+async def call(
+    now: Scene, name: str, cookie: str, thread_id: str, monkeypatch: pytest.MonkeyPatch, root: rx.State | None = None
+) -> Outcome:
+    """Call a handler as Reflex would for a tab at the thread's address; `root` is its state if it is not new."""
+    root = root or new_root()
     root.router = RouterData.from_router_data(
         {"headers": {"cookie": cookie}, "token": "tab", "query": {"thread_id": thread_id}, "pathname": "/t/[thread_id]"}
     )
@@ -334,7 +341,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             assert SECRET not in outcome.page
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@pytest.mark.parametrize("visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.security)])
 async def test_a_handler_does_it_for_whoever_may(
     world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +375,20 @@ async def test_a_message_is_unknown_without_its_threads_address_like_one_that_ne
             there = await call(now, name, now.cookies["stranger"], now.thread_id, monkeypatch)
             nowhere = await call(never, name, now.cookies["stranger"], now.thread_id, monkeypatch)
             assert (there.is_done, there.page) == (False, nowhere.page)
+
+
+async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showed_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, root = await scene(world, Visibility.PRIVATE), new_root()
+    for shows in (True, False):
+        outcome = await call(now, "live.watch", now.cookies["member"], now.thread_id, monkeypatch, root)
+        transcript = await root.get_state(Transcript)
+        assert outcome.is_done is shows
+        assert [bool(held) for held in (transcript.recent, transcript.people, transcript.may)] == [shows] * 3
+        if shows:
+            member = now.people["member"].user_id
+            await world.services.remove_member(now.people["owner"], now.thread_id, member)
 
 
 # --- services ----------------------------------------------------------------------------------------------------

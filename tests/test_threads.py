@@ -211,3 +211,16 @@ async def test_a_thread_is_titled_by_its_first_message(database: Database) -> No
         title = (await views.find(session, thread_id, who.user_id)).title
     assert title.startswith("how do rivers find the sea, and why")
     assert len(title) == threads.TITLE_LENGTH
+
+
+async def test_clearing_a_thread_leaves_the_others_as_they_are(database: Database) -> None:
+    who = await person(database)
+    cleared, kept = await thread(database, who), await thread(database, who)
+    for thread_id in (cleared, kept):
+        await post(database, thread_id, who, "@gpt hello")
+    async with database.write() as session:
+        assert len(await threads.clear(session, cleared, who.user_id)) == 1
+    async with database.read() as session:
+        assert await views.newest_messages(session, cleared) == []
+        assert [message.text for message in await views.newest_messages(session, kept)] == ["@gpt hello", ""]
+    assert await count(database, Attempt) == 1

@@ -32,10 +32,11 @@ class OpenTab:
         self.may_advance = asyncio.Event()
         """Clear it to let the tab's loop stand, as behind a state that is busy."""
         self.may_advance.set()
+        self._stands = asyncio.Event()
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        async for update in self.tab.updates(is_congested=lambda: self.is_congested):
+        async for update in self.tab.updates(is_congested=self._looks_congested):
             self.screen.updates += 1
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
@@ -55,6 +56,19 @@ class OpenTab:
                     assert len(self.screen.texts.get(message.name, "")) == message.length
             self._news.set()
             await self.may_advance.wait()
+
+    async def stand(self) -> None:
+        """Let its socket stand, and wait until the tab has seen that: nothing is on its way any more."""
+        self._stands.clear()
+        self.is_congested = True
+        self.tab._woken.set()
+        async with asyncio.timeout(WITHIN):
+            await self._stands.wait()
+
+    def _looks_congested(self) -> bool:
+        if self.is_congested:
+            self._stands.set()
+        return self.is_congested
 
     async def until(self, name: str, text: str | None = None, status: str | None = None) -> None:
         """Wait until the screen shows this text and this status."""
