@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -95,16 +97,16 @@ def test_the_key_goes_over_https_and_nobody_is_left_to_the_demo_model(
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """A project that other accounts can get to, with a closed .env and a folder for data."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder.stat().st_uid == os.getuid() and folder.name.startswith(("pytest-", "test_")):
-            monkeypatch.setattr(doctor, "PROJECT", tmp_path)
-            folder.chmod(0o755)
-    (tmp_path / ".env").touch(mode=0o600)
-    (tmp_path / "data").mkdir(mode=0o700)
-    (tmp_path / "data" / "chat.db").touch(mode=0o644)
-    return tmp_path
+    with TemporaryDirectory(prefix="tributary-project-") as directory:  # pytest's own folder is closed to them
+        project = Path(directory)
+        monkeypatch.setattr(doctor, "PROJECT", project)
+        project.chmod(0o755)
+        (project / ".env").touch(mode=0o600)
+        (project / "data").mkdir(mode=0o700)
+        (project / "data" / "chat.db").touch(mode=0o644)
+        yield project
 
 
 def in_project(project: Path, **values: Any) -> Settings:

@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 import reflex as rx
 from reflex.istate.data import RouterData
 from reflex.route import get_route_args
 from reflex_base.registry import RegistrationContext
 from sqlalchemy import select
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
-from chat_app import api, pages
+from chat_app import pages
 from chat_app import services as services_module
 from chat_app import state as state_module
 from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
+from chat_app.api import cookie
+from chat_app.api.app import create_api
+from chat_app.api.asking import running as asked_services
 from chat_app.db import Database
 from chat_app.identity import COOKIE, Identity, new_secret
 from chat_app.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
@@ -35,9 +39,8 @@ from chat_app.state import GONE, NO_COOKIE, NOT_YOURS, Live, Transcript, Viewer
 from chat_app.streaming import SourceError, Stream
 from tests.support.world import WITHIN, World, running_world
 
-for package in (pages, api):
-    for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{found.name}")
+for found in pkgutil.iter_modules(pages.__path__):
+    importlib.import_module(f"{pages.__name__}.{found.name}")
 rx.State.setup_dynamic_args(get_route_args(thread.ROUTE))  # as adding the page does
 
 SECRET = "what nobody outside may know"
@@ -196,7 +199,23 @@ HANDLERS: dict[str, Entry] = {
     "account.sign_out_elsewhere": Entry(None),
     "account.sign_out_everywhere": Entry(None),
 }
-ROUTES: dict[str, Entry] = {"/api/session.js": Entry(None)}
+ROUTES: dict[str, Entry] = {
+    "GET /session.js": Entry(None),
+    "POST /guests": Entry(None),
+    "GET /threads": Entry(None),
+    "POST /threads": Entry(None),
+    "GET /threads/{thread_id}": Entry(Verb.READ),
+    "GET /threads/{thread_id}/messages": Entry(Verb.READ, "message"),
+    "GET /threads/{thread_id}/export": Entry(Verb.READ, "message"),
+    "GET /streams/{stream_id}": Entry(Verb.READ, "stream"),
+    "GET /streams/{stream_id}/events": Entry(Verb.READ, "stream"),
+    "POST /threads/{thread_id}/messages": Entry(Verb.POST, arguments=lambda _: {"text": "Hello"}),
+    "POST /streams/{stream_id}/stop": Entry(Verb.STOP, "stream"),
+    "POST /streams/{stream_id}/retry": Entry(Verb.RETRY, "stream"),
+    "POST /streams/{stream_id}/continue": Entry(Verb.CONTINUE, "stream"),
+    "DELETE /threads/{thread_id}": Entry(Verb.DELETE),
+}
+"""By method and path below /api, with the body that is sent."""
 SERVICES: dict[str, Entry] = {
     # Of whoever asks, or nobody's:
     "recognise": Entry(None),
@@ -206,6 +225,9 @@ SERVICES: dict[str, Entry] = {
     "home": Entry(None),
     "new_thread": Entry(None),
     "listed": Entry(None),
+    "new_guest": Entry(None),
+    "faults": Entry(None),
+    "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
     "add_token": Entry(None),
     "tokens": Entry(None),
     "revoke_token": Entry(None),
@@ -224,7 +246,10 @@ SERVICES: dict[str, Entry] = {
     "hand_over": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
     "leave": Entry(Verb.LEAVE),
     "delete_thread": Entry(Verb.DELETE),
+    "thread": Entry(Verb.READ),
+    "messages": Entry(Verb.READ),
     # Of a message or its stream:
+    "reply_to": Entry(Verb.READ, "message", lambda now: {"message_id": now.prompt}),
     "stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
     "continue_reply": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
@@ -245,15 +270,20 @@ def registered() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
     }
 
 
+def served() -> set[str]:
+    """The routes of the HTTP interface, as its document names them."""
+    paths = create_api(lambda _: False).openapi()["paths"]
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+
+
 def test_every_entry_point_has_a_line_in_the_matrix() -> None:
     assert registered().keys() == HANDLERS.keys()
-    modules = [importlib.import_module(f"{api.__name__}.{found.name}") for found in pkgutil.iter_modules(api.__path__)]
-    assert {route.path for module in modules for route in getattr(module, "routes", ())} == ROUTES.keys()
+    assert served() | {f"GET {route.path}" for route in cookie.routes} == ROUTES.keys()
     public = {name for name, _ in inspect.getmembers(Services, inspect.iscoroutinefunction) if not name.startswith("_")}
     assert public == SERVICES.keys()
 
 
-@pytest.mark.parametrize("entries", [HANDLERS, SERVICES], ids=["handlers", "services"])
+@pytest.mark.parametrize("entries", [HANDLERS, ROUTES, SERVICES], ids=["handlers", "routes", "services"])
 def test_the_matrix_is_of_threads_messages_and_streams(entries: dict[str, Entry]) -> None:
     assert {entry.on for entry in entries.values()} == OBJECTS
 
@@ -389,6 +419,63 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
         if shows:
             member = now.people["member"].user_id
             await world.services.remove_member(now.people["owner"], now.thread_id, member)
+
+
+# --- routes ------------------------------------------------------------------------------------------------------
+
+of_routes = [name for name, entry in ROUTES.items() if entry.verb is not None]
+
+
+async def request(now: Scene, name: str, who: str | None) -> httpx.Response:
+    """What the interface answers to somebody; of the streams, the one under way is stopped, the ended one all else."""
+    api = create_api(lambda _: False)
+    api.dependency_overrides[asked_services] = lambda: now.world.services
+    async with now.world.database.read() as session:
+        query = select(col(Attempt.stream_id)).where(
+            col(Attempt.message_id) == (now.live if ROUTES[name].verb is Verb.STOP else now.ended)
+        )
+        stream_id = (await session.execute(query.order_by(col(Attempt.number).desc()))).scalars().first()
+    method, path = name.format(thread_id=now.thread_id, stream_id=stream_id).split(" ")
+    headers = {"Accept": "application/json"}
+    if who is not None:
+        headers["Authorization"] = f"Bearer {await now.world.services.add_token(now.people[who], name[:60])}"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x", headers=headers) as http:
+        return await http.request(method, path, json=ROUTES[name].arguments(now) or None)
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+async def test_a_route_refuses_whoever_may_not_and_changes_and_tells_nothing(
+    world: World, visibility: Visibility
+) -> None:
+    now = await scene(world, visibility)
+    before = await now.rows()
+    for name in of_routes:
+        for who in (None, *ROLES):
+            if who is not None and permitted(name, ROUTES, who, visibility):
+                continue
+            answer = await request(now, name, who)
+            may_read = who is not None and Verb.READ in allowed(ROLES[who], visibility)
+            status = 401 if who is None else 403 if may_read else 404
+            assert (name, who, answer.status_code) == (name, who, status)
+            assert SECRET not in answer.text
+    assert await now.rows() == before
+
+
+@pytest.mark.parametrize("visibility", MATTERS)
+async def test_a_route_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
+    now = await scene(world, visibility)
+    for name in of_routes:
+        for who in MATTERS[visibility]:
+            if not permitted(name, ROUTES, who, visibility):
+                continue
+            before = await now.rows()
+            answer = await request(now, name, who)
+            assert (name, who, answer.is_success) == (name, who, True)
+            if ROUTES[name].verb in READERS:
+                assert SECRET in answer.text
+                continue
+            assert await now.rows() != before
+            now = await scene(world, visibility)
 
 
 # --- services ----------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ async def test_what_fails_here_is_said_without_its_cause(
         raise error
 
     async with interface.guest() as ada:
-        monkeypatch.setattr(interface.world.services, "threads", fail)
+        monkeypatch.setattr(interface.world.services, "listed", fail)
         answer = await ada.http.get("/api/threads")
     is_problem(answer, status)
     assert "secret" not in answer.text
