@@ -19,7 +19,6 @@ from chat_app.limits import TooMuch
 from chat_app.request_id import request_id
 from chat_app.services import NotRunning
 from chat_app.streaming.flusher import DATABASE_AWAY
-from chat_app.streaming.text import clean
 from chat_app.threads import MessageRefused, MessageTooLong, NotNow, TitleRefused
 
 logger = logging.getLogger(__name__)
@@ -131,8 +130,7 @@ def _content(status: int, detail: str) -> dict[str, Any]:
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
     faults = [
-        # Where it is may name a field that the client made up, of any length and with halves of characters.
-        {"where": clean(".".join(map(str, fault["loc"])))[:FAULT_LENGTH], "what": clean(fault["msg"])[:FAULT_LENGTH]}
+        {"where": ".".join(map(str, fault["loc"]))[:FAULT_LENGTH], "what": fault["msg"][:FAULT_LENGTH]}
         for fault in error.errors()[:FAULTS_SHOWN]
     ]
     return problem(422, INVALID, errors=faults)

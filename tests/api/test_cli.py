@@ -20,7 +20,9 @@ from tests.support.world import WITHIN
 @asynccontextmanager
 async def command(url: str, *arguments: str, **variables: str) -> AsyncIterator[Process]:
     """The command line, started."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIBUTARY_")}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TRIBUTARY_", "PYTHONUNBUFFERED"))
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "chat_app.cli", *arguments),
         stdin=PIPE,
