@@ -29,7 +29,7 @@ test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" fo
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@$(BIN)/python -m pytest -m chaos -rP $(ARGS)
 
 security: $(DEVELOPMENT) ## attack a really started server: all vectors, long fuzzes; takes the better part of an hour
 	@$(BIN)/python -m tests.support.chromium

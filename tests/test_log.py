@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from chat_app import log
 from chat_app.db import Database
-from chat_app.identity import COOKIE, new_secret
+from chat_app.identity import COOKIE, TOKEN_PREFIX, new_secret
 from tests.support.server import free_port
 from tests.support.world import settings
 
@@ -95,8 +95,9 @@ async def test_what_postgresql_says_of_a_failed_connection_has_no_password() -> 
     assert QUOTED not in said
 
 
-SECRET = new_secret()
-TOKEN = f"trb_{new_secret()}"
+SECRET = "dvm9Ef_k2eMyeJ1mu47vjt8xwDy2tAzQJTCmMP4-aY4"
+TOKEN = "trb_IAMYGekjeqG9o78EXGc7C0e6JiYL5ISHzyIn2UhpcX8"
+assert len(SECRET) == len(TOKEN.removeprefix(TOKEN_PREFIX)) == len(new_secret())
 
 
 @pytest.mark.parametrize(
@@ -109,8 +110,8 @@ TOKEN = f"trb_{new_secret()}"
         (f"[(b'host', b'x'), (b'cookie', b'{COOKIE}={SECRET}')]", SECRET),
         (f"what came was {COOKIE}={SECRET}", SECRET),
         (
-            "a secret and nothing else: 0aB" + "-" * (len(new_secret()) - 6) + "_Cd",
-            "0aB" + "-" * (len(new_secret()) - 6) + "_Cd",
+            "a secret and nothing else: 0aB" + "-" * (len(SECRET) - 6) + "_Cd",
+            "0aB" + "-" * (len(SECRET) - 6) + "_Cd",
         ),
         (f"Authorization: Bearer {TOKEN}", TOKEN),
         ("Authorization: Basic bWU6aHVudGVyMg==", "bWU6aHVudGVyMg=="),
