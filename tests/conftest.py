@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from chat_app.db import Database
 from tests.support.core import Core
@@ -50,12 +52,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what starts servers in one process: they share these, and two builds from one checkout would collide."""
-    for item in items:
-        if item.get_closest_marker("server") is not None:
-            item.add_marker(pytest.mark.xdist_group("servers"))
+class ServersTogether(LoadScopeScheduling):
+    """Gives what starts servers to one process: they share these, and two builds from one checkout would collide."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "servers" if nodeid.startswith(("tests/browser/", "tests/server/")) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Which process runs what."""
+    return ServersTogether(config, log)
 
 
 @pytest.fixture
