@@ -60,7 +60,12 @@ def _download() -> rx.Component:
         words.DOWNLOAD,
         href=f"/api/threads/{Transcript.thread}/export?format=markdown",
         class_name=_ITEM,
-        custom_attrs={"download": "", "data-port": port, "onClickCapture": from_dialogs_js("download")},
+        custom_attrs={
+            "download": "",
+            "data-port": port,
+            "reloadDocument": True,
+            "onClickCapture": from_dialogs_js("download"),
+        },
     )
 
 
