@@ -1,4 +1,4 @@
-/** Buttons that open and close dialogs, and that copy: what the browser has no attribute for yet. */
+/** Buttons that open and close dialogs, copy and download: what the browser has no attribute for yet. */
 
 const COPIED_MS = 2000;
 
@@ -19,6 +19,12 @@ export function forget({ currentTarget }) {
   const around = currentTarget.closest(".shown-once") ?? currentTarget;
   for (const form of around.querySelectorAll("form")) form.reset();
   for (const field of around.querySelectorAll("input[readonly]")) field.value = "";
+}
+
+/** Lets the link lead to the server at its data-port, if it has one; the menu around it closes. */
+export function download({ currentTarget: link }) {
+  link.closest("[popover]")?.hidePopover();
+  if (link.dataset.port) link.href = `//${location.hostname}:${link.dataset.port}${link.pathname}${link.search}`;
 }
 
 /** Copies the address of the button's data-path, or what stands in the field beside it. */

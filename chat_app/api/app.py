@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi_offline import FastAPIOffline
+from starlette.responses import HTMLResponse
 from starlette.routing import Mount
 
 from chat_app.api import cookie, guests, schemas, streams, threads
 from chat_app.api.edge import Edge
+from chat_app.api.headers import page_policy
 from chat_app.api.problems import InvalidRequest, Problem, tell_problems
 from chat_app.threads import MAX_TEXT
 
@@ -17,6 +20,8 @@ PREFIX = "/api"
 MAX_BODY = 12 * MAX_TEXT + 4096
 """Bytes of a request: the longest message, each of its characters as JSON may write one, and what stands around it."""
 
+DOCUMENTATION_FILES = "/documentation"
+"""Where the scripts and styles of the document's page are, below `PREFIX`."""
 DESCRIPTION = """A reply is a URL: start one, join it from anywhere while it runs, and resume it at any offset.
 
 Begin with `POST /api/guests`; the token that it gives is the bearer for all else. Offsets are Unicode code points.
@@ -31,6 +36,8 @@ TAGS = [
 def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
     """The application to mount at `PREFIX`; `is_origin` tells whether a page of ours is served at an origin."""
     api = FastAPIOffline(
+        docs_url=None,
+        static_url=DOCUMENTATION_FILES,
         title="Tributary",
         version="1",
         description=DESCRIPTION,
@@ -44,6 +51,7 @@ def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
     for router in (guests.router, threads.router, streams.router):
         api.include_router(router)
     api.routes.extend(cookie.routes)
+    api.add_api_route("/docs", documentation, include_in_schema=False)
     tell_problems(api)
 
     def document() -> dict[str, Any]:
@@ -55,6 +63,20 @@ def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
 
     api.openapi = document  # pyright: ignore[reportAttributeAccessIssue]  # FastAPI's own way to extend its document
     return api
+
+
+async def documentation() -> HTMLResponse:
+    """The document as a page, from files of this server alone; its own policy lets it draw its icons."""
+    files = f"{PREFIX}{DOCUMENTATION_FILES}"
+    page = get_swagger_ui_html(
+        openapi_url=f"{PREFIX}/openapi.json",
+        title="HTTP interface · Tributary",
+        swagger_js_url=f"{files}/swagger-ui-bundle.js",
+        swagger_css_url=f"{files}/swagger-ui.css",
+        swagger_favicon_url="/favicon.svg",
+    )
+    page.headers["content-security-policy"] = page_policy([bytes(page.body).decode()], images="'self' data:")
+    return page
 
 
 def mounted(api: FastAPI) -> Mount:

@@ -75,7 +75,7 @@ def is_https(scope: Scope, origins: Iterable[str]) -> bool:
     return scope.get("scheme") == "https" or f"https://{Headers(scope=scope).get('host', '')}" in origins
 
 
-def page_policy(pages: Iterable[str]) -> str:
+def page_policy(pages: Iterable[str], *, images: str = "'self'") -> str:
     """The Content-Security-Policy with which these pages, as HTML, work: with their inline scripts and styles alone."""
     pages = tuple(pages)
     scripts = {script for page in pages for script in INLINE_SCRIPT.findall(page)}
@@ -86,7 +86,7 @@ def page_policy(pages: Iterable[str]) -> str:
         # Emotion (reflex 0.10) fills an empty style element through the DOM, which no policy minds; as React does with
         # the style of an element.
         "style-src": " ".join(("'self'", *sorted(map(_hash, styles)))),
-        "img-src": "'self'",
+        "img-src": images,
         "font-src": "'self'",
         "connect-src": "'self'",  # the socket too, in browsers since 2022
         "manifest-src": "'self'",

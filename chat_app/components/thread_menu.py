@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import reflex as rx
+from reflex.utils.exec import is_prod_mode
 
 from chat_app.access import Verb
 from chat_app.components import words
@@ -50,11 +52,29 @@ def _item(icon_name: str, word: str | rx.Var[str], dialog_id: str, tone: str = "
     )
 
 
+def _download() -> rx.Component:
+    """A link to the thread as a file; in development it is not the page's own server that has it."""
+    port = "" if is_prod_mode() else str(urlsplit(rx.config.get_config().api_url).port)
+    return rx.el.a(
+        icon("download", "size-4.5"),
+        words.DOWNLOAD,
+        href=f"/api/threads/{Transcript.thread}/export?format=markdown",
+        class_name=_ITEM,
+        custom_attrs={
+            "download": "",
+            "data-port": port,
+            "reloadDocument": True,
+            "onClickCapture": from_dialogs_js("download"),
+        },
+    )
+
+
 def _menu() -> rx.Component:
     share = rx.cond(may(Verb.SHARE), words.SHARE_MENU, words.MEMBERS_MENU)
     return rx.el.div(
         rx.cond(may(Verb.RENAME), _item("pencil", words.RENAME_MENU, _RENAME)),
         rx.cond(may(Verb.READ), _item("people", share, SHARE, on_click=Sharing.look())),
+        _download(),
         rx.cond(may(Verb.CLEAR), _item("eraser", words.CLEAR_MENU, _CLEAR)),
         rx.cond(may(Verb.LEAVE), _item("leave", words.LEAVE_MENU, _LEAVE)),
         rx.cond(may(Verb.DELETE), _item("bin", words.DELETE_MENU, _DELETE, "text-danger")),

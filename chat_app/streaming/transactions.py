@@ -1,7 +1,7 @@
 """Transactions on an SQLAlchemy engine, with the settings that streams need of SQLite."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -13,6 +13,9 @@ from chat_app.streaming.flusher import ANSWER_WITHIN
 
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another writer before it gives up; the flusher then tries again."""
+
+END_WITHIN = 1.0
+"""Seconds that a cancelled task waits for its transaction to end; a server that hangs would keep it for ever."""
 
 
 class EngineTransactions:
@@ -62,9 +65,13 @@ class EngineTransactions:
             self._in_time(self.writer),
             self._turn,
             AsyncSession(self._writing, expire_on_commit=False) as session,
-            session.begin(),
         ):
-            yield session
+            try:
+                yield session
+            except BaseException:
+                await _to_its_end(session.rollback())
+                raise
+            await _to_its_end(session.commit())
 
     @asynccontextmanager
     async def _in_time(self, engine: AsyncEngine) -> AsyncGenerator[None]:
@@ -76,6 +83,21 @@ class EngineTransactions:
         finally:
             if patience.expired():
                 await engine.dispose()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await a transaction's end, also while this task is being cancelled: a connection that is left in the middle of it
+    is of no more use, and SQLAlchemy logs an error."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        ended, _ = await asyncio.wait({task}, timeout=END_WITHIN)
+        if not ended:
+            task.cancel()
+        elif not task.cancelled():
+            task.exception()  # heard; that the caller is cancelled comes first
+        raise
 
 
 def prepare_sqlite(engine: Any) -> None:

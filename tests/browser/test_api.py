@@ -1,6 +1,7 @@
 """The HTTP interface as the real server serves it, to scripts and to pages."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -8,8 +9,9 @@ import httpx
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Site
 from tests.support.scripted_model import Hold, Say
+from tests.support.site import Site
+from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -55,7 +57,8 @@ async def test_an_event_source_resumes_where_it_was_cut_and_stops_at_the_end(
         while data := await reader.read(4096):
             inner_writer.write(data)
 
-    page = await (await chromium.new_context()).new_page()
+    # The proxy is another origin, to which the page's own policy lets it not speak.
+    page = await (await chromium.new_context(bypass_csp=True)).new_page()
     await page.goto(url)
     await page.wait_for_url("**/t/*")
     asked = site.asked
@@ -112,3 +115,14 @@ async def test_the_documentation_is_served_by_this_server_alone(production_site:
     await page.goto(f"{url}/api/docs")
     await page.locator(".opblock").first.wait_for()
     assert [address for address in asked if not address.startswith((url, "data:"))] == []
+
+
+async def test_a_thread_is_downloaded_from_its_page(site: Site, visitor: Callable[[], Visitor]) -> None:
+    tab = await visitor().begin(site.server.url)
+    await tab.send("Something to keep")
+    await tab.shows("Something to keep")
+    await tab.page.get_by_role("button", name="Thread menu").click()
+    async with tab.page.expect_download() as downloading:
+        await tab.page.get_by_role("link", name="Download").click()
+    path = await (await downloading.value).path()
+    assert "Something to keep" in path.read_text()
