@@ -84,7 +84,7 @@ async def test_of_twenty_retries_at_once_one_begins(world: World) -> None:
         begun = await asyncio.gather(
             *(world.services.retry(ada, thread_id, id_of(name), tab="ada") for _ in range(20)), return_exceptions=True
         )
-        assert [type(error) for error in begun if error is not None] == [NotNow] * 19
+        assert [type(outcome) for outcome in begun if isinstance(outcome, Exception)] == [NotNow] * 19
         await tab.until(f"{id_of(name)}.2", "Yes.")
         assert len(world.model.asked) == 2
 
