@@ -64,7 +64,7 @@ def with_headers(inner: ASGIApp) -> ASGIApp:
         inner,
         pages=get_web_dir() / constants.Dirs.STATIC,
         origins=settings.allowed_origins,
-        reach="same-origin" if is_prod_mode() else "same-site",
+        reach="same-origin" if is_prod_mode() else "cross-origin",
     )
 
 

@@ -126,5 +126,5 @@ async def test_https_is_for_good_once_the_page_was_served_by_it(
 
 
 async def test_in_development_the_page_on_the_next_port_may_load_the_cookies_script(tmp_path: Path) -> None:
-    async with client(tmp_path, reach="same-site") as browser:
-        assert (await browser.get("/")).headers["cross-origin-resource-policy"] == "same-site"
+    async with client(tmp_path, reach="cross-origin") as browser:
+        assert (await browser.get("/")).headers["cross-origin-resource-policy"] == "cross-origin"

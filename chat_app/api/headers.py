@@ -32,7 +32,7 @@ HEADERS = {
     ),
 }
 
-Reach = Literal["same-origin", "same-site"]
+Reach = Literal["same-origin", "cross-origin"]
 
 
 class HeadersMiddleware:
@@ -43,7 +43,8 @@ class HeadersMiddleware:
         app: what answers.
         pages: the folder of the built pages, if there is one; their inline scripts are allowed.
         origins: where the pages are served, for `is_https`.
-        reach: whose pages may load an answer; in development they stand on another port.
+        reach: whose pages may load an answer; in development they stand on another port, which Chromium takes for
+            another site where the host is a number.
         """
         self._app = app
         self._origins = frozenset(origins)
