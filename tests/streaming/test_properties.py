@@ -111,7 +111,7 @@ BACK_BEFORE_A_SWEEP = Case(
 
 
 @example(case=BACK_BEFORE_A_SWEEP)
-@settings(ALWAYS, max_examples=1_200, derandomize=True)
+@settings(ALWAYS, max_examples=2_000, derandomize=True)
 @given(case=CASES)
 def test_what_always_holds_of_a_reply_holds_whatever_happens(sea: Sea, case: Case) -> None:
     run_in_virtual_time(lambda loop: live_through(case, sea, loop))
