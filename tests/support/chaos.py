@@ -455,8 +455,10 @@ class Run:
         async with self._processes[1].line.read() as session:
             stream = await store.read_stream(session, self.stream_id)
         if stream.status is StreamStatus.STREAMING:
-            self._lost_lease = True
             await self._despite_the_database(lambda: self._close(Lease(self.stream_id, stream.epoch), RESTARTED))
+            # While the database was away the writer may have been faster.
+            now = self.stored()
+            self._lost_lease = Ending(now.status, now.reason) == RESTARTED
 
     async def _close(self, lease: Lease, ending: Ending) -> None:
         async with self._processes[1].line.write() as session:
