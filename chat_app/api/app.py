@@ -1,5 +1,6 @@
 """The HTTP interface, put together: its routes, its document, its problems."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -81,4 +82,7 @@ async def documentation() -> HTMLResponse:
 
 def mounted(api: FastAPI) -> Mount:
     """The interface at its place in the server."""
-    return Mount(PREFIX, Edge(api, max_body=MAX_BODY))
+    mount = Mount(PREFIX, Edge(api, max_body=MAX_BODY))
+    # Starlette 1.x would not take a path with a line end for one of these, and answer it in plain text.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount

@@ -247,3 +247,9 @@ async def test_what_is_measured_is_shown_in_the_form_of_prometheus(interface: In
     assert float(shown["tributary_flush_seconds_count"]) >= 1
     assert float(shown["tributary_statements_total"]) > 10
     assert shown["tributary_replies_writing"] == "0.0"
+
+
+async def test_a_path_with_a_line_end_is_answered_like_any_other(interface: Interface) -> None:
+    async with interface.guest() as ada:
+        is_problem(await ada.http.get("/api/threads/nowhere%0A/messages"), HTTPStatus.UNPROCESSABLE_ENTITY)
+        is_problem(await ada.http.get("/api/nowhere%0A"), HTTPStatus.NOT_FOUND)
