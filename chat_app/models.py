@@ -1,13 +1,12 @@
 """The application's tables: people, threads, messages, and the attempts that answer them."""
 
-import secrets
 from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from chat_app.streaming.tables import UtcDateTime, string_enum, utc_now
+from chat_app.streaming.tables import UtcDateTime, new_id, string_enum, utc_now
 
 
 class Role(StrEnum):
@@ -56,11 +55,6 @@ class AttemptKind(StrEnum):
     CONTINUE = "continue"
 
 
-def new_thread_id() -> str:
-    """An id that cannot be guessed: 128 random bits, 22 characters."""
-    return secrets.token_urlsafe(16)
-
-
 class User(SQLModel, table=True):
     """Someone who takes part. `key` is the name as compared: two people never share one. `hue` is in degrees."""
 
@@ -94,7 +88,7 @@ class Thread(SQLModel, table=True):
     is null but for threads that may exist once only, such as the seeded one.
     """
 
-    id: str = Field(default_factory=new_thread_id, primary_key=True, max_length=22)
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=22)
     title: str = Field(default="", max_length=120)
     owner_id: int = Field(foreign_key="user.id", index=True)
     reply_mode: ReplyMode = Field(default=ReplyMode.MENTION, sa_type=string_enum(ReplyMode))  # pyright: ignore[reportArgumentType]  # SQLModel types sa_type as a class

@@ -1,6 +1,7 @@
 """The two tables of the streaming core: a stream, and the chunks of its text."""
 
 import secrets
+import string
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NewType, assert_never
@@ -72,9 +73,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+ID_ALPHABET = string.ascii_letters + string.digits
+ID_LENGTH = 22
+
+
+def new_id() -> str:
+    """An id that cannot be guessed: 131 random bits as 22 letters and digits, so that no shell takes it for an option."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+
+
 def new_stream_id() -> StreamId:
-    """An id that cannot be guessed: 128 random bits, 22 characters."""
-    return StreamId(secrets.token_urlsafe(16))
+    """The id of a new stream."""
+    return StreamId(new_id())
 
 
 class Stream(SQLModel, table=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chat_app.streaming import Finish, SourceError
+from chat_app.streaming.tables import new_id
 from tests.api.conftest import Interface
 from tests.support.server import PROJECT
 from tests.support.world import WITHIN
@@ -84,6 +85,10 @@ async def test_the_exit_status_tells_how_a_reply_ended(
         secret.chmod(0o600)
         told = await run(interface.url, "follow", stream_id, "--offset", "5", TRIBUTARY_TOKEN_FILE=str(secret))
         assert told == (status, "of it\n", complaint)
+
+
+def test_no_id_looks_like_an_option() -> None:
+    assert all(new_id().isalnum() and len(new_id()) == 22 for _ in range(2000))
 
 
 async def test_a_broken_connection_is_taken_up_where_it_broke(interface: Interface) -> None:
