@@ -78,7 +78,7 @@ ID_LENGTH = 22
 
 
 def new_id() -> str:
-    """An id that cannot be guessed: 131 random bits as 22 letters and digits, so that no shell takes it for an option."""
+    """An id that cannot be guessed: 131 random bits, as 22 letters and digits, which no shell takes for an option."""
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
 
 
