@@ -106,13 +106,20 @@ class Thread(SQLModel, table=True):
 
 
 class Member(SQLModel, table=True):
-    """What someone may do in a thread, how far they have read it, and the invite that brought them, if one did."""
+    """What someone may do in a thread, and the invite that brought them, if one did."""
 
     thread_id: str = Field(primary_key=True, foreign_key="thread.id", max_length=22)
     user_id: int = Field(primary_key=True, foreign_key="user.id", index=True)
     role: MemberRole = Field(default=MemberRole.MEMBER, sa_type=string_enum(MemberRole))  # pyright: ignore[reportArgumentType]
-    last_read: int = 0
     invite_id: int | None = Field(default=None, foreign_key="invite.id")
+
+
+class Reading(SQLModel, table=True):
+    """The position of the last message that someone has read in a thread, member or not."""
+
+    user_id: int = Field(primary_key=True, foreign_key="user.id")
+    thread_id: str = Field(primary_key=True, foreign_key="thread.id", index=True, max_length=22)
+    position: int = 0
 
 
 class Invite(SQLModel, table=True):
@@ -129,6 +136,8 @@ class Invite(SQLModel, table=True):
 
 class Message(SQLModel, table=True):
     """One turn in a thread. `version` is the thread's at its last change, `attempt` the number of the one shown.
+
+    `edits` counts how often its author has changed the text of a person's message.
 
     A reply has no author. Its text is stored when its stream ends; until then it is in the stream's chunks.
     """
@@ -148,6 +157,7 @@ class Message(SQLModel, table=True):
     nonce: str | None = Field(default=None, max_length=64)
     version: int = 0
     attempt: int = 0
+    edits: int = 0
     created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     deleted: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -21,6 +21,7 @@ from chat_app.models import (
     Member,
     MemberRole,
     Message,
+    Reading,
     ReplyMode,
     Role,
     Thread,
@@ -357,6 +358,7 @@ async def clear_deleted(session: AsyncSession) -> bool:
             delete(Message).where(col(Message.thread_id) == thread_id),
             delete(Member).where(col(Member.thread_id) == thread_id),
             delete(Invite).where(col(Invite.thread_id) == thread_id),
+            delete(Reading).where(col(Reading.thread_id) == thread_id),
             delete(Thread).where(col(Thread.id) == thread_id),
         ):
             await session.execute(rows.execution_options(synchronize_session=False))
