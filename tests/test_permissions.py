@@ -136,10 +136,10 @@ async def scene(world: World, visibility: Visibility) -> Scene:
     await services.remove_member(owner, now.thread_id, now.people["removed"].user_id)
     view, _ = await services.invite(owner, now.thread_id, MemberRole.MEMBER, DAY)
     now.invite = view.id
-    model, under_way = world.model, set(services._writing)
+    model, under_way = world.model, set(services._replies._writing)
 
     async def fails() -> None:
-        await asyncio.wait(services._writing - under_way)
+        await asyncio.wait(set(services._replies._writing) - under_way)
 
     asked = len(model.asked)
     for number in range(2):
