@@ -379,6 +379,22 @@ class Services:
         self._replies.begin(stream_id)
         return stream_id
 
+    async def edit_message(
+        self, who: Identity, thread_id: str, message_id: int, text: str, *, address: str = ""
+    ) -> None:
+        """Give one's message another text, for everybody. It counts as a message, and the AI is not asked again.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+            NotPermitted: it is not theirs, or they may not write any more.
+            MessageRefused: it cannot have this text.
+            TooMuch: it has to wait.
+        """
+        async with self.database.write() as session:
+            if await threads.edit_message(session, thread_id, message_id, who.user_id, text):
+                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._committed()
+
     async def delete_message(self, who: Identity, thread_id: str, message_id: int) -> None:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
 

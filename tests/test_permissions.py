@@ -176,6 +176,9 @@ HANDLERS: dict[str, Entry] = {
     "home.lead": Entry(None),
     "composer.new_thread": Entry(None),
     "composer.send": Entry(Verb.POST, arguments=lambda _: {"form": {"text": "Hello", "nonce": "0123456789"}}),
+    "composer.edit": Entry(  # its author's alone, who is the owner here
+        Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other", "nonce": "0123456789"}
+    ),
     "composer.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "composer.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended}),
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
@@ -214,6 +217,9 @@ ROUTES: dict[str, Entry] = {
     "POST /streams/{stream_id}/retry": Entry(Verb.RETRY, "stream"),
     "POST /streams/{stream_id}/continue": Entry(Verb.CONTINUE, "stream"),
     "DELETE /threads/{thread_id}": Entry(Verb.DELETE),
+    "PATCH /threads/{thread_id}/messages/{message_id}": Entry(  # its author's, who is the owner
+        Verb.CLEAR, "message", lambda _: {"text": "Other"}
+    ),
 }
 """By method and path below /api, with the body that is sent."""
 SERVICES: dict[str, Entry] = {
@@ -253,6 +259,9 @@ SERVICES: dict[str, Entry] = {
     "stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
     "continue_reply": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "edit_message": Entry(  # its author's, who is the owner
+        Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other"}
+    ),
     "delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
     "version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
@@ -435,7 +444,7 @@ async def request(now: Scene, name: str, who: str | None) -> httpx.Response:
             col(Attempt.message_id) == (now.live if ROUTES[name].verb is Verb.STOP else now.ended)
         )
         stream_id = (await session.execute(query.order_by(col(Attempt.number).desc()))).scalars().first()
-    method, path = name.format(thread_id=now.thread_id, stream_id=stream_id).split(" ")
+    method, path = name.format(thread_id=now.thread_id, stream_id=stream_id, message_id=now.prompt).split(" ")
     headers = {"Accept": "application/json"}
     if who is not None:
         headers["Authorization"] = f"Bearer {await now.world.services.add_token(now.people[who], name[:60])}"
