@@ -57,9 +57,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is marked `on_both_databases` once for each."""
-    if metafunc.definition.get_closest_marker("on_both_databases") and "database_url" in metafunc.fixturenames:
-        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+    """Run what is marked `on_both_databases` once for each; with `by`, on PostgreSQL only by that mark's run."""
+    mark = metafunc.definition.get_closest_marker("on_both_databases")
+    if mark is not None and "database_url" in metafunc.fixturenames:
+        only_by = [getattr(pytest.mark, mark.kwargs["by"])] if mark.kwargs else []
+        urls = ["sqlite", pytest.param("postgresql", marks=only_by)]
+        metafunc.parametrize("database_url", urls, indirect=True)
 
 
 ON_THE_SITE = ("tests/browser/", "tests/server/test_socket")
