@@ -7,6 +7,7 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, get_type_hints
 
@@ -257,6 +258,8 @@ class Live(rx.State):
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
+    began: int = 0
+    """When the page came to the server, anew or again (ms): what it had sent before may not have arrived."""
 
     @by_page_load
     async def watch(self) -> None:
@@ -302,6 +305,7 @@ class Live(rx.State):
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
+            self.began = time.time_ns() // 1_000_000
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
