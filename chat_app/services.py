@@ -21,7 +21,7 @@ from chat_app import context, identity, members, seed, threads, views
 from chat_app.budget import Budget, UsedUp
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, Endings, ThreadFeed
+from chat_app.feeds import Directory, Endings, ThreadFeed, ThreadLine
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
 from chat_app.llm import OnWait, OpenAIModel, Turn
@@ -29,6 +29,7 @@ from chat_app.members import InviteView, MemberView
 from chat_app.metrics import Metrics
 from chat_app.models import Attempt, MemberRole, Message, ReplyMode, Thread, Visibility
 from chat_app.readers import Readers
+from chat_app.readings import Readings
 from chat_app.request_id import request_id
 from chat_app.settings import Settings
 from chat_app.streaming import (
@@ -51,7 +52,7 @@ from chat_app.streaming import (
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
-from chat_app.tabs import Tabs
+from chat_app.tabs import Tab, Tabs
 from chat_app.threads import Posted
 from chat_app.turns import Turns
 from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
@@ -73,6 +74,8 @@ READY_WITHIN = 2.0
 """Seconds in which the database of a server that is ready answers."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
+STORE_READINGS_WITHIN = 0.2
+"""Seconds for what people have read last, once the tails are stored."""
 
 
 class Model(Protocol):
@@ -130,7 +133,17 @@ class Services:
             expiry=settings.chat_lease_expiry,
             every=settings.chat_sweep_every,
         )
-        self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
+        self._directory = directory
+        self._readings = Readings(database, on_note=directory.read_up_to)
+        self.tabs = Tabs(
+            database,
+            self._hub,
+            self._tailer,
+            feed=feed,
+            directory=directory,
+            endings=endings,
+            readings=self._readings,
+        )
         self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
         self._budget = Budget(settings)
@@ -209,6 +222,24 @@ class Services:
         """The threads in this person's sidebar, the most recently active first."""
         async with self.database.read() as session:
             return await views.listed(session, who.user_id)
+
+    async def lines(self, who: Identity) -> list[ThreadLine]:
+        """The lines of this person's sidebar, the most recently active first, for a page that is told nothing more."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.listed(session, who.user_id))
+
+    async def find_threads(self, who: Identity, words: str) -> list[ThreadLine]:
+        """The lines of threads that this person's sidebar may list and whose titles have these words, some at most."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.with_title(session, who.user_id, words))
+
+    async def _lines_of(self, session: AsyncSession, who: Identity, listed: list[ThreadView]) -> list[ThreadLine]:
+        readings = await views.readings(session, [who.user_id], [thread.id for thread in listed])
+        return self._directory.lines_of(who.user_id, listed, readings)
+
+    def tab_of(self, cookie_header: str, token: str) -> Tab | None:
+        """The open tab of this name, if the browser with this cookie has opened it; no database is asked."""
+        return self.tabs.find(token, identity.session_of(cookie_header))
 
     async def _newest(self, who: Identity) -> str | None:
         listed = await self.listed(who)
@@ -606,7 +637,7 @@ class Services:
         self.database.take_part()
         work = self._work = {
             asyncio.create_task(part.run(), name=type(part).__name__.lower())
-            for part in (self._flusher, self._tailer, self._sweeper)
+            for part in (self._flusher, self._tailer, self._sweeper, self._readings)
         }
         for task in work:
             task.add_done_callback(_report)
@@ -625,6 +656,7 @@ class Services:
                     task.cancel()
             await asyncio.gather(*self._aside, *work, return_exceptions=True)
             await self._store_tails()
+            await self._store_readings()
 
     async def faults(self) -> list[str]:
         """What keeps this server from doing its work, in words; nothing where it is ready."""
@@ -650,6 +682,11 @@ class Services:
         finally:
             last_flush.cancel()
             await asyncio.gather(last_flush, return_exceptions=True)
+
+    async def _store_readings(self) -> None:
+        with contextlib.suppress(*DATABASE_AWAY):
+            async with asyncio.timeout(STORE_READINGS_WITHIN):
+                await self._readings.store()
 
     async def _store_reply(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
         await self._budget.settle(session, stream_id, ending)
