@@ -47,11 +47,11 @@ _running = AtOnce(HANDLERS_AT_ONCE)
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason).
 
-`message` is the message's id and `attempt` the newest version of a reply's text (0 for a person's message); together
-they name the text that the page shows in that row, as "message.attempt". `author` is a key of `Transcript.people`, and
-of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status` is "" for a person's
-message and a stream's status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than
-well. A tuple and not an object: a hundred rows must stay near 3 KB.
+`message` is the message's id and `attempt` the newest version of its text (for a person's message, how often it was
+edited); together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
+`Transcript.people`, and of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status`
+is "" for a person's message and a stream's status for a reply; `reason` is the sentence a person reads when a reply
+ended otherwise than well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
 
 
@@ -326,7 +326,7 @@ class Live(rx.State):
         """Show a version of a reply in this tab; the newest goes on by itself."""
         who = await who_asks(self)
         message, text = await services().version_of(who, thread_in_address(self), message_id, version)
-        if not 1 <= version <= message.attempt:
+        if message.status is None or not 1 <= version <= message.attempt:
             return
         async with self:
             transcript = await self.get_state(Transcript)

@@ -41,8 +41,8 @@ class MessageView:
     """A message as its page needs it; `status` is None for a person's.
 
     `text` is what is stored of it as a whole: all of an ended one, what a continuation adds to of one under way.
-    `attempt` is the version of a reply's text, 0 for a person's message. `length` is the code points that are stored by
-    now, and `base` where the current stream's text begins among them.
+    `attempt` is the version of the text: of a reply's, from 1, or how often a person has edited theirs. `length` is the
+    code points that are stored by now, and `base` where the current stream's text begins among them.
     """
 
     id: int
@@ -419,7 +419,7 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
         author_id=message.author_id or 0,
         at=message.created,
         text=message.text,
-        attempt=attempt.version if attempt else 0,
+        attempt=attempt.version if attempt else message.edits,
         status=stream.status if stream else None,
         reason=stream.reason if stream else "",
         length=base + stream.length if stream else len(message.text),
