@@ -98,7 +98,7 @@ function useCompletion(people, box, put) {
 }
 
 /** The messages of this thread that were sent and are not stored yet; `onBack` is given those that are refused. */
-function useUnsent({ me, thread, began, isDown, stored, refused, onSend, onEdit, onBack }) {
+function useUnsent({ me, thread, opened, isDown, stored, refused, onSend, onEdit, onBack }) {
   const [unsent, setUnsent] = useState([]);
   const isHere = useCallback(() => location.pathname.replace(/\/$/, "") === `/t/${thread}`, [thread]);
   const transmit = useCallback(
@@ -123,9 +123,9 @@ function useUnsent({ me, thread, began, isDown, stored, refused, onSend, onEdit,
     latest.current = { transmit, drop, unsent, onBack };
   });
   useEffect(() => {
-    if (isDown || !me || !thread || !began) return;
+    if (isDown || !me || !thread || !opened) return;
     for (const item of drafts.unsent(me, thread)) latest.current.transmit(item);
-  }, [began, isDown, me, thread]);
+  }, [opened, isDown, me, thread]);
   useEffect(() => {
     latest.current.drop(stored);
   }, [stored]);

@@ -8,7 +8,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
 from chat_app.components.icons import icon_paths
-from chat_app.state import Live, Transcript, Viewer
+from chat_app.state import Presence, Transcript, Viewer
 from chat_app.threads import MAX_TEXT
 
 _LIBRARY = "$/public/composer.js"
@@ -33,7 +33,7 @@ class _Composer(rx.Component):
     people: rx.Var[dict[str, Any]]
     last: rx.Var[Any]
     always: rx.Var[bool]
-    began: rx.Var[int]
+    opened: rx.Var[int]
     is_down: rx.Var[bool]
     stored: rx.Var[list[str]]
     refused: rx.Var[list[str]]
@@ -79,7 +79,7 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
         people=Transcript.people,
         last=_my_last_row(),
         always=Transcript.reply_mode == "always",
-        began=Live.began,
+        opened=Presence.opened,
         is_down=has_connection_errors,
         stored=stored,
         refused=refused,

@@ -11,6 +11,7 @@ from chat_app import layout
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.components import words
 from chat_app.components.actions import Actions
+from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
 from chat_app.components.notices import demo_notice, notice, unsaved
@@ -175,6 +176,7 @@ def thread() -> rx.Component:
             ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
         ),
         demo_notice(),
+        attention(),
         rx.cond(
             Transcript.is_missing,
             not_found(),
