@@ -1,6 +1,7 @@
 """What handlers and routes call; it owns the hub, the tailer, the replies that are written here, and the model."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -13,7 +14,7 @@ from chat_app import identity, members, seed, threads, views
 from chat_app.budget import Budget
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, Endings, ThreadFeed
+from chat_app.feeds import Directory, Endings, ThreadFeed, ThreadLine
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
 from chat_app.llm import OpenAIModel
@@ -21,13 +22,14 @@ from chat_app.members import InviteView, MemberView
 from chat_app.metrics import Metrics
 from chat_app.models import MemberRole, ReplyMode, Visibility
 from chat_app.readers import Readers
+from chat_app.readings import Readings
 from chat_app.replies import Model, Replies
 from chat_app.retention import Retention
 from chat_app.settings import Settings
 from chat_app.streaming import End, Hub, Piece, StreamId, Tailer, store
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.writer import STOPPED
-from chat_app.tabs import Tabs
+from chat_app.tabs import Tab, Tabs
 from chat_app.tasks import Tasks, report
 from chat_app.threads import Posted
 from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
@@ -38,6 +40,8 @@ EXPORTED_AT_ONCE = 50
 """Messages of a thread that are read, and held in memory, together."""
 READY_WITHIN = 2.0
 """Seconds in which the database of a server that is ready answers."""
+STORE_READINGS_WITHIN = 0.2
+"""Seconds at shutdown for what people have read last, once the tails of replies are stored."""
 
 Exported = tuple[MessageView, str, list[AttemptView]]
 """A message with its text, its author's name ("" of a reply), and the attempts at it (none of a person's)."""
@@ -78,7 +82,17 @@ class Services:
             stop=self._replies.stop,
             has_changed=database.has_changed,
         )
-        self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
+        self._directory = directory
+        self._readings = Readings(database, on_note=directory.read_up_to)
+        self.tabs = Tabs(
+            database,
+            self._hub,
+            self._tailer,
+            feed=feed,
+            directory=directory,
+            endings=endings,
+            readings=self._readings,
+        )
         self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
         self._aside = Tasks()
@@ -149,6 +163,24 @@ class Services:
         """The threads in this person's sidebar, the most recently active first."""
         async with self.database.read() as session:
             return await views.listed(session, who.user_id)
+
+    async def lines(self, who: Identity) -> list[ThreadLine]:
+        """The lines of this person's sidebar, the most recently active first, for a page that is told nothing more."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.listed(session, who.user_id))
+
+    async def find_threads(self, who: Identity, words: str) -> list[ThreadLine]:
+        """The lines of threads that this person's sidebar may list and whose titles have these words, some at most."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.with_title(session, who.user_id, words))
+
+    async def _lines_of(self, session: AsyncSession, who: Identity, listed: list[ThreadView]) -> list[ThreadLine]:
+        readings = await views.readings(session, [who.user_id], [thread.id for thread in listed])
+        return self._directory.lines_of(who.user_id, listed, readings)
+
+    def tab_of(self, cookie_header: str, token: str) -> Tab | None:
+        """The open tab of this name, if the browser with this cookie has opened it; no database is asked."""
+        return self.tabs.find(token, identity.session_of(cookie_header))
 
     async def _newest(self, who: Identity) -> str | None:
         listed = await self.listed(who)
@@ -560,9 +592,12 @@ class Services:
     async def running(self) -> AsyncGenerator["Services"]:
         """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
         self.database.take_part()
-        tailing = asyncio.create_task(self._tailer.run(), name="tailer")
-        tailing.add_done_callback(report)
-        self._work = [tailing]
+        self._work = [
+            asyncio.create_task(self._tailer.run(), name="tailer"),
+            asyncio.create_task(self._readings.run(), name="readings"),
+        ]
+        for task in self._work:
+            task.add_done_callback(report)
         self._aside.start(self._retention.clear(), "clearing what was deleted")
         self._aside.start(self._retention.prune(), "pruning of old chunks")
         try:
@@ -573,9 +608,16 @@ class Services:
                     self.tabs.end_all()
                     self.readers.end_all()
                     self._aside.cancel()
-                    tailing.cancel()
+                    for task in self._work:
+                        task.cancel()
         finally:
-            await asyncio.gather(tailing, *self._aside, return_exceptions=True)
+            await asyncio.gather(*self._work, *self._aside, return_exceptions=True)
+            await self._store_readings()
+
+    async def _store_readings(self) -> None:
+        with contextlib.suppress(*DATABASE_AWAY):
+            async with asyncio.timeout(STORE_READINGS_WITHIN):
+                await self._readings.store()
 
     async def faults(self) -> list[str]:
         """What keeps this server from doing its work, in words; nothing where it is ready."""

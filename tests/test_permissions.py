@@ -173,6 +173,8 @@ HANDLERS: dict[str, Entry] = {
     "live.watch": Entry(Verb.READ),
     "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
+    "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
     "composer.new_thread": Entry(None),
     "composer.send": Entry(Verb.POST, arguments=lambda _: {"form": {"text": "Hello", "nonce": "0123456789"}}),
@@ -231,6 +233,8 @@ SERVICES: dict[str, Entry] = {
     "home": Entry(None),
     "new_thread": Entry(None),
     "listed": Entry(None),
+    "lines": Entry(None),
+    "find_threads": Entry(None),
     "new_guest": Entry(None),
     "faults": Entry(None),
     "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it

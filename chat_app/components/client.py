@@ -1,13 +1,17 @@
 """The wrappers of the components written in JavaScript, `assets/transcript_text.js`."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
 
-from chat_app.state import Live
+from chat_app.components import words
+from chat_app.finder import Finder
+from chat_app.state import Line, Live, Presence, Transcript, Viewer
 
 _LIBRARY = "$/public/transcript_text.js"
+_LIST_WORDS = "threadListWords"
 
 
 def _gap_spec(name: rx.Var[str], have: rx.Var[int]) -> tuple[rx.Var[str], rx.Var[int]]:
@@ -48,6 +52,55 @@ class _ScrollFollow(rx.Component):
     label: rx.Var[str]
     new_label: rx.Var[str]
     end_label: rx.Var[str]
+
+
+def _query_spec(query: rx.Var[str]) -> tuple[rx.Var[str]]:
+    return (query,)
+
+
+def _look_spec(is_looking: rx.Var[bool]) -> tuple[rx.Var[bool]]:
+    return (is_looking,)
+
+
+class _ThreadList(rx.Component):
+    library = "$/public/thread_list.js"
+    tag = "ThreadList"
+
+    threads: rx.Var[list[Line]]
+    fresh: rx.Var[list[Line]]
+    found: rx.Var[tuple[str, list[Line]]]
+    current: rx.Var[str]
+    words: rx.Var[dict[str, str]]
+    on_search: rx.EventHandler[_query_spec]
+
+    def add_custom_code(self) -> list[str]:
+        """The words, outside of the page's function: the same object each time, so that nothing is drawn anew."""
+        return [f"const {_LIST_WORDS} = {json.dumps(words.THREAD_LIST)};"]
+
+
+class _Attention(rx.Component):
+    library = "$/public/attention.js"
+    tag = "Attention"
+
+    opened: rx.Var[int]
+    on_look: rx.EventHandler[_look_spec]
+
+
+def thread_list() -> rx.Component:
+    """The threads in the sidebar, the tab's own marked among them, and the field that narrows them."""
+    return _ThreadList.create(
+        threads=Viewer.threads,
+        fresh=Viewer.fresh,
+        found=Finder.found,
+        current=Transcript.thread,
+        words=rx.Var(_LIST_WORDS),
+        on_search=Finder.find,
+    )
+
+
+def attention() -> rx.Component:
+    """Tells the server whether somebody looks at the end of the thread; shows nothing."""
+    return _Attention.create(opened=Presence.opened, on_look=Presence.look)
 
 
 def text_feed(on_gap: Callable[..., Any]) -> rx.Component:
