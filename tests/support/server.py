@@ -81,8 +81,9 @@ def running_server(directory: Path, mode: Mode = "prod", *, build: str = "once",
     _begin_with_packages_of_another(folder)
     # The second is `reflex`, too, without a build.
     reflex = ["-m", "tests.support.reflex_again"] if is_built else [str(Path(sys.executable).parent / "reflex")]
+    backend = port if mode == "prod" else free_port()
     command = [sys.executable, *reflex, "run"]
-    command += ["--env", "prod"] if mode == "prod" else ["--backend-port", str(free_port())]
+    command += ["--env", "prod"] if mode == "prod" else ["--backend-port", str(backend)]
     log = directory / f"{mode}-{port}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -101,7 +102,9 @@ def running_server(directory: Path, mode: Mode = "prod", *, build: str = "once",
         )
         server = Server(f"http://127.0.0.1:{port}", directory, log, process)
         try:
-            _wait_until_it_answers(server)
+            # The development server's page, which another process serves, is there earlier than what it needs.
+            for url in (server.url, f"http://127.0.0.1:{backend}/_health"):
+                _wait_until_it_answers(server, url)
             if mode == "prod":
                 _built[folder] = port
             yield server
@@ -141,11 +144,11 @@ def app_environment(**variables: str) -> Mapping[str, str]:
     return kept | own | hasty | {"CHAT_THREADS_PER_DAY_PER_ADDRESS": "0"} | variables
 
 
-def _wait_until_it_answers(server: Server) -> None:
+def _wait_until_it_answers(server: Server, url: str) -> None:
     deadline = time.monotonic() + START_WITHIN
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            if httpx.get(server.url, timeout=5).status_code == httpx.codes.OK:
+            if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
