@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -25,8 +25,6 @@ from chat_app.tabs import Frame, TabUpdate
 from chat_app.threads import NotNow, TitleRefused
 from chat_app.views import MessageView
 
-RECENT = 20
-"""Rows that a new message sends again at most, twice over; what is older is sent once in as many messages."""
 QUEUE_STANDS = 20
 """Packets that may wait in a tab's socket queue before the tab is sent nothing more until it drains."""
 TAB_NAME_LENGTH = 64
@@ -41,7 +39,7 @@ NO_INVITE = "This invite does not work any more. Ask for a new one."
 _running = AtOnce(HANDLERS_AT_ONCE)
 
 Row = tuple[int, int, int, str, int, str]
-"""A message as the page lists it: (message, author, at, status, attempt, reason).
+"""A message as the page lists it: (message, author, at, status, attempt, reason). Rows travel as frames, see `Live.r`.
 
 `message` is the message's id and `attempt` the newest version of a reply's text (0 for a person's message); together
 they name the text that the page shows in that row, as "message.attempt". `author` is a key of `Transcript.people`, and
@@ -49,6 +47,11 @@ of a reply, which has none, minus who asked for it; `at` is seconds since the ep
 message and a stream's status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than
 well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
+
+
+RowFrame = tuple[Literal["page", "news", "earlier"], list[Row], list[int], bool]
+"""Rows on their way: (kind, rows, messages that are gone, whether there are earlier ones); see assets/row_store.js."""
+NO_ROWS: RowFrame = ("page", [], [], False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +154,7 @@ async def show_signed_out(state: rx.State) -> None:
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
+        (await state.get_state(Live)).r = [NO_ROWS]
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -204,14 +208,12 @@ class Viewer(rx.State):
 
 
 class Transcript(rx.State):
-    """The thread that this tab shows: metadata only, never a message's text."""
+    """The thread that this tab shows, and who wrote in it; its messages are in the browser alone."""
 
     thread: str = ""
     title: str = ""
     reply_mode: str = "mention"
     people: dict[str, Person] = {}
-    older: list[Row] = []
-    recent: list[Row] = []
     is_loaded: bool = False
     is_missing: bool = False
     may: list[str] = []
@@ -223,15 +225,7 @@ class Transcript(rx.State):
 
     def _show(self, update: TabUpdate) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
-        gone = {message.id for message in update.messages if message.is_deleted}
-        rows = {message.id: row_of(message) for message in update.messages if not message.is_deleted}
-        recent = [rows.pop(row[0], row) for row in self.recent if row[0] not in gone]
-        older = [rows.pop(row[0], row) for row in self.older if row[0] not in gone]
-        recent += rows.values()
-        if len(recent) > 2 * RECENT:
-            older += recent[:-RECENT]
-            recent = recent[-RECENT:]
-        update_vars(self, people={**self.people, **people}, older=older, recent=recent)
+        update_vars(self, people={**self.people, **people})
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
@@ -244,7 +238,7 @@ class Transcript(rx.State):
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        update_vars(self, title="", people={}, older=[], recent=[], may=[], looked_at={})
+        update_vars(self, title="", people={}, may=[], looked_at={})
 
 
 def may(verb: Verb) -> rx.Var[bool]:
@@ -253,10 +247,11 @@ def may(verb: Verb) -> rx.Var[bool]:
 
 
 class Live(rx.State):
-    """The text on its way to this tab."""
+    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js)."""
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
+    r: list[RowFrame] = []
 
     @by_page_load
     async def watch(self) -> None:
@@ -272,6 +267,7 @@ class Live(rx.State):
             async with self:
                 transcript = await self.get_state(Transcript)
                 transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
+                self.r = [NO_ROWS]
                 update_vars(transcript, is_loaded=True)
                 update_vars(await self.get_state(Viewer), threads=[])
 
@@ -283,6 +279,11 @@ class Live(rx.State):
         if text and message.name == name:
             async with self:
                 self.f = [(name, have, text)]
+
+    @remote
+    async def show_earlier(self, before: MessageId) -> None:
+        """Show the page of messages that stands before one; the tab's own loop brings it."""
+        await services().show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
 
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
@@ -302,6 +303,7 @@ class Live(rx.State):
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
+            self.r = []
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
@@ -313,11 +315,27 @@ class Live(rx.State):
         async with self:
             if update.frames:
                 self.f = update.frames
+            if rows := row_frames(update):
+                self.r = rows
             (await self.get_state(Transcript))._show(update)
             if update.directory is not None:
                 (await self.get_state(Viewer))._list(update.directory)
         if update.is_signed_out:
             await show_signed_out(self)
+
+
+def row_frames(update: TabUpdate) -> list[RowFrame]:
+    """What an update says of the rows of the transcript."""
+    if update.is_gone:
+        return [NO_ROWS]
+    frames: list[RowFrame] = []
+    if update.is_page or update.messages:
+        gone = [message.id for message in update.messages if message.is_deleted]
+        rows = [row_of(message) for message in update.messages if not message.is_deleted]
+        frames.append(("page" if update.is_page else "news", rows, gone, update.has_earlier))
+    if update.earlier is not None:
+        frames.append(("earlier", [row_of(message) for message in update.earlier], [], update.has_earlier))
+    return frames
 
 
 def row_of(message: MessageView) -> Row:

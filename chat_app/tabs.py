@@ -46,6 +46,12 @@ class TabUpdate:
 
     frames: list[Frame] = field(default_factory=list)
     messages: list[MessageView] = field(default_factory=list)
+    is_page: bool = False
+    """Whether the messages are the newest of the thread, all that the tab is to show; else what is new or changed."""
+    earlier: list[MessageView] | None = None
+    """The messages before the oldest that the tab shows, which it has asked for."""
+    has_earlier: bool = False
+    """Of a page or of earlier messages: whether there are others before them."""
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
@@ -62,6 +68,7 @@ class TabUpdate:
         return bool(
             self.frames
             or self.messages
+            or self.earlier is not None
             or self.thread
             or self.directory is not None
             or self.is_gone
@@ -157,11 +164,40 @@ class Tab:
         self._told_version = 0
         self._is_behind = True
         self._is_found = False
+        self._is_drained = asyncio.Event()
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
         self._is_over = True
         self._woken.set()
+        self._is_drained.set()
+
+    async def drained(self) -> None:
+        """Wait until the page that was read for this tab is on its way, or nothing is to be sent any more."""
+        await self._is_drained.wait()
+
+    def show_earlier(
+        self, thread: ThreadView, messages: Sequence[MessageView], people: dict[int, tuple[str, int]], *, has_more: bool
+    ) -> bool:
+        """Send messages from before those that it shows, as they were at the thread's version; live ones are followed.
+
+        False if they are to be read again, once it is `drained`: something newer is known, or an earlier page waits.
+        """
+        if self._is_over or self._is_cut_off:
+            return True
+        if thread.version < self._seen_version or not self._is_drained.is_set():
+            return False
+        self._is_drained.clear()
+        self._news.earlier, self._news.has_earlier = list(messages), has_more
+        self._news.people |= people
+        for message in reversed(messages):  # the reader comes to the newest first
+            if not message.is_live:
+                self._shown[message.name] = len(message.text)
+                self._history.append((message.name, 0, message.text))  # its page may have let go of it since
+            elif message.id not in self._texts:
+                self._begin(message)
+        self._woken.set()
+        return True
 
     async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
         """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
@@ -208,6 +244,7 @@ class Tab:
         self._history.clear()
         self._news = last
         self._woken.set()
+        self._is_drained.set()
 
     async def _catch_up(self) -> bool:
         """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
@@ -226,10 +263,11 @@ class Tab:
         while True:
             async with tabs.database.read() as session:
                 thread = await views.find(session, self.thread_id, self.who.user_id)
-                if self._told_version:
-                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
+                has_earlier, is_page = False, not self._told_version
+                if is_page:
+                    messages, has_earlier = await views.page_of_messages(session, self.thread_id)
                 else:
-                    messages = await views.newest_messages(session, self.thread_id)
+                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await views.roles(session, self.thread_id, self.who.user_id)
                 directory = await views.listed(session, self.who.user_id)
                 authors = sorted({message.author_id for message in messages} | {self.who.user_id})
@@ -243,6 +281,7 @@ class Tab:
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._news.people |= people
         self._news.thread = thread
+        self._news.is_page, self._news.has_earlier = is_page, has_earlier
         self._news.may = self._may_now(thread, roles)
         tabs.directory.seen(self.who.user_id, directory)
         self._directory_changed([(entry.id, entry.title) for entry in directory])
@@ -257,6 +296,7 @@ class Tab:
         for name, offset, _ in reversed(self._history):
             self._shown[name] = offset
         self._history.clear()
+        self._is_drained.clear()
         self._news = TabUpdate(is_unsaved=self._news.is_unsaved)
         self._directory = None
         self._is_behind = True
@@ -364,6 +404,7 @@ class Tab:
             update.frames.append(frame)
         if not self._history:
             self._told_version = self._seen_version
+            self._is_drained.set()
         return update
 
 
@@ -403,6 +444,11 @@ class Tabs:
             tab.end()
             if self._open.get(token) is tab:
                 del self._open[token]
+
+    def find(self, token: str, who: Identity, thread_id: str) -> Tab | None:
+        """This person's tab of that name, if it is open on the thread."""
+        tab = self._open.get(token)
+        return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None
 
     def source_for(self, tab: Tab, message: MessageView, stream_id: StreamId) -> AbstractContextManager[GrowingText]:
         """Where a tab takes a live reply's text from: the channel if it drives and we write, else the stored text."""
