@@ -21,7 +21,7 @@ class Verb(StrEnum):
     """Find it in the sidebar."""
     READ = "read"
     POST = "post"
-    """Write a message; delete one's own, and the replies that one asked for."""
+    """Write a message; edit and delete one's own, and delete the replies that one asked for."""
     ASK = "ask"
     """Let the AI answer a message."""
     STOP = "stop"
@@ -77,6 +77,11 @@ def may(verb: Verb, user_id: int) -> ColumnElement[bool]:
         no_other_role = ~_is_member(user_id, [role for role in MemberRole if role not in roles])
         permitted.append(and_(col(Thread.visibility).in_(open_to_all), no_other_role))
     return and_(col(Thread.deleted).is_(None), or_(*permitted))
+
+
+def may_edit_message(user_id: int) -> ColumnElement[bool]:
+    """Messages that this person may edit: what they wrote, where they may still write; for queries that have both."""
+    return and_(may(Verb.POST, user_id), col(Message.author_id) == user_id)
 
 
 def may_delete_message(user_id: int) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,10 +50,38 @@ class ThreadChange:
 
 OnChange = Callable[[ThreadChange | None], None]
 """Told what changed, or None when the thread is gone. It must not block."""
-OnDirectory = Callable[[Sequence[tuple[str, str]]], None]
-"""Told a person's threads, (id, title), the most recently active first. It must not block."""
+OnDirectory = Callable[[Mapping[str, "ThreadLine | None"]], None]
+"""Told the lines of a person's list that are new or other, by thread; None is one that is gone. It must not block."""
 OnEnd = Callable[[], None]
 """Told that a session has ended. It must not block."""
+
+
+@dataclass(frozen=True)
+class ThreadLine:
+    """A thread as a person's sidebar lists it.
+
+    `active` is when somebody wrote in it last, in seconds since the epoch. `unread` counts what was added since this
+    person was there; nothing in a thread where they never were. `is_live` while a reply is under way in it.
+    """
+
+    id: str
+    title: str
+    active: int
+    unread: int
+    is_live: bool
+
+
+@dataclass
+class _Reader:
+    user_id: int
+    told: dict[str, ThreadLine] | None = None
+    """What this listener was told as the whole list, until the next look: it may have been read before the last one."""
+
+    def tell(self, listener: OnDirectory, changes: Mapping[str, ThreadLine | None]) -> None:
+        if self.told is not None:
+            self.told.update({key: line for key, line in changes.items() if line is not None})
+        if changes:
+            listener(changes)
 
 
 @dataclass
@@ -144,7 +172,8 @@ class ThreadFeed:
 class Directory:
     """A probe of the tailer that asks, now and then, whether any thread has changed, and reads the lists once for all.
 
-    What is open to all is one list. What only its members find is kept by person, for those who have a tab here.
+    What is open to all is one list. What only its members find, and how far somebody has read, is kept by person, for
+    those who have a tab here. A list is told whole once, and then line by line.
     """
 
     kinds = frozenset({"directory"})
@@ -152,9 +181,11 @@ class Directory:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._listeners: dict[OnDirectory, int] = {}
-        self._open: list[ThreadView] = []
+        self._listeners: dict[OnDirectory, _Reader] = {}
+        self._open: dict[str, ThreadView] = {}
         self._own: dict[int, dict[str, ThreadView]] = {}
+        self._live: Set[str] = frozenset()
+        self._read_up_to: dict[int, dict[str, int | None]] = {}
         self._latest: str | None = None
         self._read_at = -math.inf
         self._read_until = utc_now()
@@ -163,20 +194,52 @@ class Directory:
     @contextmanager
     def watched(self, user_id: int, listener: OnDirectory) -> Generator[None]:
         """Hear of changes of this person's list for the time of the block."""
-        self._listeners[listener] = user_id
+        self._listeners[listener] = _Reader(user_id)
         try:
             yield
         finally:
             del self._listeners[listener]
-            if user_id not in self._listeners.values():
+            if all(reader.user_id != user_id for reader in self._listeners.values()):
                 self._own.pop(user_id, None)
+                self._read_up_to.pop(user_id, None)
             if not self._listeners and self._reading is not None:
                 self._reading.cancel()
 
-    def seen(self, user_id: int, threads: Sequence[ThreadView]) -> None:
-        """This person's list was read; what changed while it was is told soon."""
+    def seen(
+        self, listener: OnDirectory, threads: Sequence[ThreadView], readings: Mapping[tuple[int, str], int]
+    ) -> list[ThreadLine]:
+        """This listener's list and its person's readings were read; what changed while they were is told soon."""
+        reader = self._listeners[listener]
+        user_id = reader.user_id
         self._own[user_id] = {thread.id: thread for thread in threads if thread.visibility is not Visibility.OPEN}
+        known = self._read_up_to.setdefault(user_id, {})
+        for thread in threads:
+            read = (readings.get((user_id, thread.id)), known.get(thread.id))
+            known[thread.id] = max((position for position in read if position is not None), default=None)
         self._latest = None
+        lines = [self._line(user_id, thread, self._live) for thread in threads]
+        reader.told = {line.id: line for line in lines}
+        return lines
+
+    def lines_of(
+        self, user_id: int, threads: Sequence[ThreadView], readings: Mapping[tuple[int, str], int]
+    ) -> list[ThreadLine]:
+        """The lines of threads that were read for somebody, for a page that is told nothing more."""
+        return [_line_of(thread, readings.get((user_id, thread.id)), self._live) for thread in threads]
+
+    def read_up_to(self, user_id: int, thread_id: str, position: int) -> None:
+        """This person has read a thread up to there: all their tabs are to know at once."""
+        known = self._read_up_to.get(user_id)
+        thread = self._own.get(user_id, {}).get(thread_id) or self._open.get(thread_id)
+        if known is None:
+            return
+        before = known.get(thread_id)
+        known[thread_id] = position if before is None else max(before, position)
+        if thread is None or _unread(thread, before) == _unread(thread, known[thread_id]):
+            return
+        for listener, reader in tuple(self._listeners.items()):
+            if reader.user_id == user_id:
+                reader.tell(listener, {thread_id: self._line(user_id, thread, self._live)})
 
     def selects(self) -> Sequence[Select[Any]]:
         if not self._listeners:
@@ -197,8 +260,11 @@ class Directory:
             now = utc_now()
             apart = CLOCKS_APART if self._clock() - self._read_at >= READ_ANYWAY else COMMITS_APART
             async with self._database.read() as session:
-                self._open = await views.listed_for_all(session)
+                listed = {thread.id: thread for thread in await views.listed_for_all(session)}
+                live = await views.live_threads(session)
                 changed = await views.changed_since(session, self._read_until - apart, CHANGES)
+                unknown = self._readings_unknown(listed, changed)
+                readings = await views.readings(session, self._read_up_to.keys(), unknown)
             self._read_until, self._read_at = now, self._clock()
         except DATABASE_AWAY as error:
             self._latest = None
@@ -206,19 +272,72 @@ class Directory:
             return
         finally:
             self._reading = None
+        members = {thread.id: listed_by for thread, listed_by in changed}
+        for user_id, known in self._read_up_to.items():
+            for thread_id in unknown:
+                if thread_id in listed or user_id in members.get(thread_id, ()):
+                    known.setdefault(thread_id, readings.get((user_id, thread_id)))
+        self._tell(listed, live, changed)
+
+    def _readings_unknown(
+        self, listed: Mapping[str, ThreadView], changed: Sequence[tuple[ThreadView, Set[int]]]
+    ) -> set[str]:
+        """Threads that somebody's list may have got, and of which it was not read how far they have come in them."""
+        unknown = {
+            thread_id for thread_id in listed if any(thread_id not in known for known in self._read_up_to.values())
+        }
         for thread, listed_by in changed:
-            for user_id, own in self._own.items():
+            if any(thread.id not in self._read_up_to.get(user_id, {thread.id: None}) for user_id in listed_by):
+                unknown.add(thread.id)
+        return unknown
+
+    def _tell(
+        self, listed: dict[str, ThreadView], live: Set[str], changed: Sequence[tuple[ThreadView, Set[int]]]
+    ) -> None:
+        """Take what was read, and tell everybody the lines that are others now; who was told a list, what is in it."""
+        were_open, were_live = self._open, self._live
+        self._open, self._live = listed, live
+        touched = live ^ were_live
+        touched |= {key for key in listed.keys() | were_open.keys() if listed.get(key) != were_open.get(key)}
+        changes: dict[int, dict[str, ThreadLine | None]] = {}
+        for user_id, own in self._own.items():
+            before = {key: own.get(key) for key in touched}
+            for thread, listed_by in changed:
+                before.setdefault(thread.id, own.get(thread.id))
                 if user_id in listed_by:
                     own[thread.id] = thread
                 else:
                     own.pop(thread.id, None)
-        for listener, user_id in tuple(self._listeners.items()):
-            listener(self._list_of(user_id))
+            changes[user_id] = told = {}
+            for thread_id, had in before.items():
+                was, now = had or were_open.get(thread_id), own.get(thread_id) or listed.get(thread_id)
+                line = now and self._line(user_id, now, live)
+                if line != (was and self._line(user_id, was, were_live)):
+                    told[thread_id] = line
+        for listener, reader in tuple(self._listeners.items()):
+            if reader.told is None:
+                reader.tell(listener, changes.get(reader.user_id, {}))
+                continue
+            whole, told, reader.told = self._whole(reader.user_id), reader.told, None
+            new = {key: whole.get(key) for key in whole.keys() | told.keys() if whole.get(key) != told.get(key)}
+            reader.tell(listener, new)
 
-    def _list_of(self, user_id: int) -> Sequence[tuple[str, str]]:
-        threads = [*self._open, *self._own.get(user_id, {}).values()]
+    def _whole(self, user_id: int) -> dict[str, ThreadLine]:
+        threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
         threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
-        return [(thread.id, thread.title) for thread in threads[: views.LISTED]]
+        return {thread.id: self._line(user_id, thread, self._live) for thread in threads[: views.LISTED]}
+
+    def _line(self, user_id: int, thread: ThreadView, live: Set[str]) -> ThreadLine:
+        return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), live)
+
+
+def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> ThreadLine:
+    unread, is_live = _unread(thread, read_up_to), thread.id in live
+    return ThreadLine(thread.id, thread.title, int(thread.active.timestamp()), unread, is_live)
+
+
+def _unread(thread: ThreadView, read_up_to: int | None) -> int:
+    return 0 if read_up_to is None else max(0, thread.last_position - read_up_to)
 
 
 class Endings:

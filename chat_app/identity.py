@@ -114,6 +114,12 @@ def secret_in(cookie_header: str) -> str | None:
     return None
 
 
+def session_of(cookie_header: str) -> str:
+    """The hash of the session that a Cookie header shows, known or not; "" where it shows none."""
+    secret = secret_in(cookie_header)
+    return "" if secret is None else hash_of(secret)
+
+
 def set_cookie(secret: str, *, is_secure: bool) -> str:
     """The Set-Cookie header value: for a year, out of reach of scripts, not sent along from other sites."""
     cookie = SimpleCookie({COOKIE: secret})

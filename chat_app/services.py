@@ -1,89 +1,47 @@
-"""What handlers and routes call; it owns the hub, the flusher, the tailer, the sweeper, the writers and the model."""
+"""What handlers and routes call; it owns the hub, the tailer, the replies that are written here, and the model."""
 
 import asyncio
 import contextlib
-import json
-import logging
-import os
-import secrets
-import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from chat_app import context, identity, members, seed, threads, views
-from chat_app.budget import Budget, UsedUp
+from chat_app import identity, members, seed, threads, views
+from chat_app.budget import Budget
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, Endings, ThreadFeed
+from chat_app.feeds import Directory, Endings, ThreadFeed, ThreadLine
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
-from chat_app.llm import OnWait, OpenAIModel, Turn
+from chat_app.llm import OpenAIModel
 from chat_app.members import InviteView, MemberView
 from chat_app.metrics import Metrics
-from chat_app.models import Attempt, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.models import MemberRole, ReplyMode, Visibility
 from chat_app.readers import Readers
-from chat_app.request_id import request_id
+from chat_app.readings import Readings
+from chat_app.replies import Model, Replies
+from chat_app.retention import Retention
 from chat_app.settings import Settings
-from chat_app.streaming import (
-    ChunkRule,
-    End,
-    Ending,
-    Finish,
-    Flusher,
-    Granularity,
-    Hub,
-    Patience,
-    Piece,
-    SourceError,
-    StreamId,
-    Sweeper,
-    Tailer,
-    Writer,
-    store,
-)
+from chat_app.streaming import End, Hub, Piece, StreamId, Tailer, store
 from chat_app.streaming.flusher import DATABASE_AWAY
-from chat_app.streaming.tables import utc_now
 from chat_app.streaming.writer import STOPPED
-from chat_app.tabs import Tabs
+from chat_app.tabs import Tab, Tabs
+from chat_app.tasks import Tasks, report
 from chat_app.threads import Posted
-from chat_app.turns import Turns
 from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
-
-logger = logging.getLogger(__name__)
-replies = logging.getLogger("chat_app.replies")
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
 """What the token is called that a guest who has no browser begins with."""
-WAITING = "Waiting for its turn."
-"""What is said of a reply that may not begin yet."""
-RETRY_AFTER = 1.0
-"""Seconds until what the database refused aside from replies is tried again."""
 EXPORTED_AT_ONCE = 50
 """Messages of a thread that are read, and held in memory, together."""
-PRUNE_EVERY = 3600.0
-"""Seconds between two looks for chunks that are old enough to go."""
 READY_WITHIN = 2.0
 """Seconds in which the database of a server that is ready answers."""
-STORE_TAILS_WITHIN = 1.5
-"""Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
-
-
-class Model(Protocol):
-    """What answers: `OpenAIModel`, or a test's own."""
-
-    name: str
-
-    def reply(self, turns: Sequence[Turn], model: str, *, on_wait: OnWait) -> AsyncGenerator[str | Finish]:
-        """Deltas, and at last a `Finish`; closing it lets go of the model. Raises `SourceError`."""
-        ...
-
+STORE_READINGS_WITHIN = 0.2
+"""Seconds at shutdown for what people have read last, once the tails of replies are stored."""
 
 Exported = tuple[MessageView, str, list[AttemptView]]
 """A message with its text, its author's name ("" of a reply), and the attempts at it (none of a person's)."""
@@ -101,54 +59,50 @@ class Services:
         self.database = database
         self._model = model
         self.metrics = Metrics(database)
-        self._holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._hub = Hub(on_open=self._channel_opened)
-        self._flusher = Flusher(
+        budget = Budget(settings)
+        self._replies = Replies(
+            settings,
             database,
-            close_hook=self._store_reply,
-            explain_hook=threads.change_reply,
+            model,
+            hub=self._hub,
+            budget=budget,
+            metrics=self.metrics,
+            reads=self._reads,
             on_commit=self._committed,
             on_away=self._away,
-            on_flush=self.metrics.flushed,
-            renew_every=settings.chat_lease_renew,
+            on_end=self._written,
         )
+        self._retention = Retention(database, budget, keep_chunks=settings.chat_keep_chunks)
         feed, directory, endings = ThreadFeed(database), Directory(database), Endings()
         self._tailer = Tailer(
             database,
             self._hub,
             probes=(feed, directory, endings),
-            stop=self._stop_here,
+            stop=self._replies.stop,
             has_changed=database.has_changed,
         )
-        self._sweeper = Sweeper(
+        self._directory = directory
+        self._readings = Readings(database, on_note=directory.read_up_to)
+        self.tabs = Tabs(
             database,
-            lambda: self._begun,
-            start=self._begin,
-            close_hook=self._store_reply,
-            on_commit=self._committed,
-            is_alone=database.is_alone,
-            expiry=settings.chat_lease_expiry,
-            every=settings.chat_sweep_every,
+            self._hub,
+            self._tailer,
+            feed=feed,
+            directory=directory,
+            endings=endings,
+            readings=self._readings,
         )
-        self.tabs = Tabs(database, self._hub, self._tailer, feed=feed, directory=directory, endings=endings)
         self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
-        self._budget = Budget(settings)
-        self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
-        self._begun: set[StreamId] = set()
-        self._writers: dict[StreamId, Writer] = {}
-        self._writing: set[asyncio.Task[Any]] = set()
-        self._aside: set[asyncio.Task[Any]] = set()
-        self._work: set[asyncio.Task[None]] = set()
-        self._is_closing = False
+        self._aside = Tasks()
+        self._work: list[asyncio.Task[None]] = []
         self._show_counts()
 
     def _show_counts(self) -> None:
         watch = self.metrics.watch
-        watch("replies_writing", "Replies that are being written here.", lambda: len(self._writers))
-        watch(
-            "replies_waiting", "Replies that wait for their turn here.", lambda: len(self._begun) - len(self._writers)
-        )
+        watch("replies_writing", "Replies that are being written here.", lambda: self._replies.writing)
+        watch("replies_waiting", "Replies that wait for their turn here.", lambda: self._replies.waiting)
         watch("tabs", "Open tabs.", lambda: self.tabs.count)
         watch("readers", "Replies that are being read over HTTP.", lambda: self.readers.count)
 
@@ -201,7 +155,7 @@ class Services:
             return newest
         if self.settings.chat_seed and (claimed := await seed.claim(self.database)) is not None:
             thread_id, speakers = claimed
-            self._keep(self._aside, self._play_seed(thread_id, speakers, tab), "seeded conversation")
+            self._aside.start(self._play_seed(thread_id, speakers, tab), "seeded conversation")
             return thread_id
         return await self._newest(who) or await self.new_thread(who, address=address)
 
@@ -209,6 +163,24 @@ class Services:
         """The threads in this person's sidebar, the most recently active first."""
         async with self.database.read() as session:
             return await views.listed(session, who.user_id)
+
+    async def lines(self, who: Identity) -> list[ThreadLine]:
+        """The lines of this person's sidebar, the most recently active first, for a page that is told nothing more."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.listed(session, who.user_id))
+
+    async def find_threads(self, who: Identity, words: str) -> list[ThreadLine]:
+        """The lines of threads that this person's sidebar may list and whose titles have these words, some at most."""
+        async with self.database.read() as session:
+            return await self._lines_of(session, who, await views.with_title(session, who.user_id, words))
+
+    async def _lines_of(self, session: AsyncSession, who: Identity, listed: list[ThreadView]) -> list[ThreadLine]:
+        readings = await views.readings(session, [who.user_id], [thread.id for thread in listed])
+        return self._directory.lines_of(who.user_id, listed, readings)
+
+    def tab_of(self, cookie_header: str, token: str) -> Tab | None:
+        """The open tab of this name, if the browser with this cookie has opened it; no database is asked."""
+        return self.tabs.find(token, identity.session_of(cookie_header))
 
     async def _newest(self, who: Identity) -> str | None:
         listed = await self.listed(who)
@@ -262,7 +234,7 @@ class Services:
             ThreadUnknown: there is no such thread for this person.
         """
         while True:
-            if (shown_in := self.tabs.find(tab, who, thread_id)) is not None:
+            if (shown_in := self.tabs.on_thread(tab, who, thread_id)) is not None:
                 await shown_in.drained()
             async with self.database.read() as session:
                 thread = await views.find(session, thread_id, who.user_id)
@@ -382,7 +354,7 @@ class Services:
                 await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
         self._committed()
         if posted.stream_id is not None:
-            self._begin(posted.stream_id)
+            self._replies.begin(posted.stream_id)
         return posted
 
     async def stop(self, who: Identity, thread_id: str, message_id: int) -> None:
@@ -398,7 +370,7 @@ class Services:
                 await threads.store_reply(session, stream_id)
             else:
                 await store.request_stop(session, stream_id)
-        self._stop_here(stream_id)
+        self._replies.stop(stream_id)
         self._committed()
 
     async def retry(
@@ -425,7 +397,7 @@ class Services:
             )
             await self._rates.message(who.user_id, address)
         self._committed()
-        self._begin(stream_id)
+        self._replies.begin(stream_id)
         return stream_id
 
     async def continue_reply(
@@ -452,8 +424,24 @@ class Services:
             )
             await self._rates.message(who.user_id, address)
         self._committed()
-        self._begin(stream_id)
+        self._replies.begin(stream_id)
         return stream_id
+
+    async def edit_message(
+        self, who: Identity, thread_id: str, message_id: int, text: str, *, address: str = ""
+    ) -> None:
+        """Give one's message another text, for everybody. It counts as a message, and the AI is not asked again.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+            NotPermitted: it is not theirs, or they may not write any more.
+            MessageRefused: it cannot have this text.
+            TooMuch: it has to wait.
+        """
+        async with self.database.write() as session:
+            if await threads.edit_message(session, thread_id, message_id, who.user_id, text):
+                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._committed()
 
     async def delete_message(self, who: Identity, thread_id: str, message_id: int) -> None:
         """Take a message away for everybody; if it is being written, its writer ends quietly.
@@ -620,58 +608,43 @@ class Services:
     async def running(self) -> AsyncGenerator["Services"]:
         """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
         self.database.take_part()
-        work = self._work = {
-            asyncio.create_task(part.run(), name=type(part).__name__.lower())
-            for part in (self._flusher, self._tailer, self._sweeper)
-        }
-        for task in work:
-            task.add_done_callback(_report)
-        self._keep(self._aside, self._clear(), "clearing what was deleted")
-        self._keep(self._aside, self._prune(), "pruning of old chunks")
+        self._work = [
+            asyncio.create_task(self._tailer.run(), name="tailer"),
+            asyncio.create_task(self._readings.run(), name="readings"),
+        ]
+        for task in self._work:
+            task.add_done_callback(report)
+        self._aside.start(self._retention.clear(), "clearing what was deleted")
+        self._aside.start(self._retention.prune(), "pruning of old chunks")
         try:
-            yield self
+            async with self._replies.running():
+                try:
+                    yield self
+                finally:
+                    self.tabs.end_all()
+                    self.readers.end_all()
+                    self._aside.cancel()
+                    for task in self._work:
+                        task.cancel()
         finally:
-            self._is_closing = True
-            self.tabs.end_all()
-            self.readers.end_all()
-            for task in (*self._aside, *work):
-                task.cancel()
-            for task in self._writing:
-                if not task.cancelling():  # a second cancellation would cost it its tail
-                    task.cancel()
-            await asyncio.gather(*self._aside, *work, return_exceptions=True)
-            await self._store_tails()
+            await asyncio.gather(*self._work, *self._aside, return_exceptions=True)
+            await self._store_readings()
+
+    async def _store_readings(self) -> None:
+        with contextlib.suppress(*DATABASE_AWAY):
+            async with asyncio.timeout(STORE_READINGS_WITHIN):
+                await self._readings.store()
 
     async def faults(self) -> list[str]:
         """What keeps this server from doing its work, in words; nothing where it is ready."""
-        faults = [f"the {task.get_name()} has ended" for task in self._work if task.done()]
-        if self._is_closing or not self._work:
-            faults.append("it is stopping or has not begun")
-        if self._flusher.is_away:
-            faults.append("the database takes no writes")
+        faults = self._replies.faults()
+        faults += [f"the {task.get_name()} has ended" for task in self._work if task.done()]
         try:
             async with asyncio.timeout(READY_WITHIN), self.database.read() as session:
                 await session.execute(select(1))
         except DATABASE_AWAY:
             faults.append("the database does not answer")
         return faults
-
-    async def _store_tails(self) -> None:
-        """Let the cancelled writers end; the flusher, cancelled with all else, is run anew until they have."""
-        if not self._writing:
-            return
-        last_flush = asyncio.create_task(self._flusher.run(), name="last flush")
-        try:
-            await asyncio.wait(self._writing, timeout=STORE_TAILS_WITHIN)
-        finally:
-            last_flush.cancel()
-            await asyncio.gather(last_flush, return_exceptions=True)
-
-    async def _store_reply(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
-        await self._budget.settle(session, stream_id, ending)
-        await threads.store_reply(session, stream_id)
-        rows_read, lag = self._tailer.chunks.reads(stream_id)
-        await store.note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
 
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
@@ -688,169 +661,36 @@ class Services:
     def _committed(self) -> None:
         self._tailer.wake()
 
+    def _reads(self, stream_id: StreamId) -> tuple[int, float]:
+        return self._tailer.chunks.reads(stream_id)
+
+    def _written(self, stream_id: StreamId) -> None:
+        self.tabs.forget(stream_id)
+
     def _away(self, is_away: bool) -> None:  # a callback's signature
         self.tabs.tell_unsaved(is_away)
 
     def _deleted(self, stream_ids: Sequence[StreamId]) -> None:
         for stream_id in stream_ids:
-            self._stop_here(stream_id)
+            self._replies.stop(stream_id)
         self._committed()
-        self._keep(self._aside, self._clear(), "clearing what was deleted")
+        self._aside.start(self._retention.clear(), "clearing what was deleted")
 
     async def written(self) -> None:
         """Wait until no reply is under way here."""
-        while self._writing:
-            await asyncio.wait(self._writing)
+        await self._replies.written()
 
     async def cleared(self) -> None:
         """Wait until what was deleted has left no rows."""
-        await self._clear()
-
-    async def _clear(self) -> None:
-        """Remove the rows of what was deleted, a bounded part at a time; what is left over a restart is next."""
-        has_more = True
-        while has_more:
-            try:
-                async with self.database.write() as session:
-                    await self._budget.settle_deleted(session)
-                    has_more = await threads.clear_deleted(session)
-            except DATABASE_AWAY:
-                await asyncio.sleep(RETRY_AFTER)
-
-    async def _prune(self) -> None:
-        while self.settings.chat_keep_chunks:
-            before = utc_now() - timedelta(days=self.settings.chat_keep_chunks)
-            try:
-                while await self._prune_some(before):
-                    pass
-            except DATABASE_AWAY as error:
-                logger.warning("old chunks could not be pruned (%s); trying again later", type(error).__name__)
-            await asyncio.sleep(PRUNE_EVERY)
-
-    async def _prune_some(self, before: datetime) -> bool:
-        async with self.database.write() as session:
-            return await store.prune_chunks(session, before)
-
-    def _begin(self, stream_id: StreamId) -> None:
-        if self._is_closing or stream_id in self._begun:
-            return
-        self._begun.add(stream_id)
-        self._keep(self._writing, self._write(stream_id), f"writer of {stream_id}")
-
-    async def _write(self, stream_id: StreamId) -> None:
-        try:
-            async with self.database.read() as session:
-                query = (
-                    select(Attempt, Thread)
-                    .join(Message, col(Message.id) == col(Attempt.message_id))
-                    .join(Thread, col(Thread.id) == col(Message.thread_id))
-                    .where(col(Attempt.stream_id) == stream_id)
-                )
-                row = (await session.execute(query)).first()
-            if row is None:
-                return  # deleted before it began
-            attempt, thread = row
-            async with self._turns.turn(attempt.asked_by, lambda: self._keep_waiting(stream_id)):
-                await self._write_now(stream_id, attempt, thread)
-        finally:
-            self._begun.discard(stream_id)
-            self.tabs.forget(stream_id)
-
-    async def _keep_waiting(self, stream_id: StreamId) -> None:
-        async with self.database.write() as session:
-            if await store.keep_waiting(session, stream_id, WAITING):
-                await threads.change_reply(session, stream_id)
-        self._committed()
-
-    async def _write_now(self, stream_id: StreamId, attempt: Attempt, thread: Thread) -> None:
-        settings = self.settings
-        writer = Writer(
-            stream_id,
-            lambda: self._ask(attempt, thread.model, writer.explain),
-            claim_hook=threads.change_reply,
-            transactions=self.database,
-            hub=self._hub,
-            flusher=self._flusher,
-            holder=self._holder,
-            rule=ChunkRule(
-                Granularity(thread.granularity) if thread.granularity else settings.chat_granularity,
-                settings.chat_flush_chars,
-                settings.chat_flush_pause,
-                settings.chat_flush_age,
-            ),
-            patience=Patience(settings.chat_first_delta_timeout or None, settings.chat_gap_timeout or None),
-        )
-        self._writers[stream_id] = writer
-        try:
-            if await writer.run():
-                await self._log(stream_id)
-        finally:
-            del self._writers[stream_id]
-
-    async def _log(self, stream_id: StreamId) -> None:
-        """One line of JSON for each reply; times in milliseconds since it was asked for."""
-        async with self.database.read() as session:
-            stream = await store.read_stream(session, stream_id)
-        self.metrics.reply_ended(stream)
-
-        def since_asked(moment: datetime | None) -> int | None:
-            return moment and round((moment - stream.created) / timedelta(milliseconds=1))
-
-        asked = {"request": request_id.get()} if request_id.get() else {}
-        known = {"stream": stream.id, "status": stream.status.value, "reason": stream.reason, "model": stream.model}
-        times = {"started": since_asked(stream.started), "first_delta": since_asked(stream.first_delta)}
-        counts = stream.model_dump(
-            include={"length", "deltas", "chunks", "rows_read", "lag_ms", "tokens_in", "tokens_out"}
-        )
-        replies.info(json.dumps({**known, **asked, **times, "ended": since_asked(stream.ended), **counts}))
-
-    async def _ask(self, attempt: Attempt, model: str, on_wait: OnWait) -> AsyncIterator[str | Finish]:
-        settings = self.settings
-        async with self.database.read() as session:
-            turns = await context.turns_before(
-                session,
-                attempt.prompt_id,
-                limit=settings.chat_context_messages,
-                tokens=settings.chat_context_tokens_by_model.get(
-                    model or self._model.name, settings.chat_context_tokens
-                ),
-                system_prompt=settings.chat_system_prompt,
-                so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
-            )
-        if self._budget.is_limited:
-            await self._reserve(attempt, turns)
-        async with contextlib.aclosing(self._model.reply(turns, model, on_wait=on_wait)) as items:
-            async for item in items:
-                yield item
-
-    async def _reserve(self, attempt: Attempt, turns: Sequence[Turn]) -> None:
-        tokens_in = sum(map(context.estimated_tokens, turns))
-        try:
-            async with self.database.write() as session:
-                await self._budget.reserve(session, StreamId(attempt.stream_id), attempt.asked_by, tokens_in)
-        except UsedUp as error:
-            raise SourceError(str(error)) from None
-
-    def _stop_here(self, stream_id: StreamId) -> None:
-        if (writer := self._writers.get(stream_id)) is not None:
-            writer.stop()
+        await self._retention.clear()
 
     async def _play_seed(self, thread_id: str, speakers: dict[str, int], tab: str) -> None:
         for number, line in enumerate(seed.LINES):
             await asyncio.sleep(line.pause)
             who = Identity(speakers[line.speaker], line.speaker, 0)
             posted = await self._post(who, thread_id, line.text, nonce=f"seed-{number}", tab=tab, address=None)
-            while posted.stream_id is not None and (task := self._task_of(posted.stream_id)) is not None:
-                await asyncio.wait({task})
-
-    def _task_of(self, stream_id: StreamId) -> asyncio.Task[Any] | None:
-        return next((task for task in self._writing if task.get_name() == f"writer of {stream_id}"), None)
-
-    def _keep(self, owner: set[asyncio.Task[Any]], work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        owner.add(task)
-        task.add_done_callback(owner.discard)
-        task.add_done_callback(_report)
+            if posted.stream_id is not None:
+                await self._replies.written(posted.stream_id)
 
 
 async def _end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> None:
@@ -858,11 +698,6 @@ async def _end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) ->
     for stream_id in stream_ids:
         if not await store.close_pending(session, stream_id, STOPPED):
             await store.request_stop(session, stream_id)
-
-
-def _report(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("%s failed", task.get_name(), exc_info=error)
 
 
 _current: list[Services] = []

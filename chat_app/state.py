@@ -7,7 +7,8 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
@@ -15,16 +16,19 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
+from chat_app.feeds import ThreadLine
 from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
 from chat_app.members import InviteUnknown, SharingRefused
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
-from chat_app.tabs import Frame, TabUpdate
+from chat_app.tabs import Frame, Tab, TabUpdate
 from chat_app.threads import NotNow, TitleRefused
-from chat_app.views import MessageView
+from chat_app.views import LISTED, MessageView
 
+FRESH = 8
+"""Lines of the sidebar that the change of one sends again at most; the whole list goes once in as many."""
 QUEUE_STANDS = 20
 """Packets that may wait in a tab's socket queue before the tab is sent nothing more until it drains."""
 TAB_NAME_LENGTH = 64
@@ -41,11 +45,11 @@ _running = AtOnce(HANDLERS_AT_ONCE)
 Row = tuple[int, int, int, str, int, str]
 """A message as the page lists it: (message, author, at, status, attempt, reason). Rows travel as frames, see `Live.r`.
 
-`message` is the message's id and `attempt` the newest version of a reply's text (0 for a person's message); together
-they name the text that the page shows in that row, as "message.attempt". `author` is a key of `Transcript.people`, and
-of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status` is "" for a person's
-message and a stream's status for a reply; `reason` is the sentence a person reads when a reply ended otherwise than
-well. A tuple and not an object: a hundred rows must stay near 3 KB.
+`message` is the message's id and `attempt` the newest version of its text (for a person's message, how often it was
+edited); together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
+`Transcript.people`, and of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status`
+is "" for a person's message and a stream's status for a reply; `reason` is the sentence a person reads when a reply
+ended otherwise than well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
 
 
@@ -62,12 +66,12 @@ class Person:
     hue: int
 
 
-@dataclasses.dataclass(frozen=True)
-class ThreadLink:
-    """A line of the sidebar."""
+Line = tuple[str, str, int, int, int]
+"""A line of the sidebar: (thread, title, active, unread, live).
 
-    id: str
-    title: str
+`active` is seconds since the epoch, `unread` how much has come since this person was there, `live` 1 while a reply is
+under way. A tuple for the same reason.
+"""
 
 
 def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
@@ -150,7 +154,7 @@ async def show_signed_out(state: rx.State) -> None:
     """Let the tab show that this person was signed out, and nothing of what they saw before."""
     async with state:
         viewer = await state.get_state(Viewer)
-        update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], name="", me=0)
+        update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], fresh=[], name="", me=0)
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
@@ -194,7 +198,9 @@ class Viewer(rx.State):
     me: int = 0
     name: str = ""
     hue: int = 0
-    threads: list[ThreadLink] = []
+    threads: list[Line] = []
+    """The lines of the sidebar, but for the few newest or otherwise since, which are `fresh`."""
+    fresh: list[Line] = []
     is_demo: bool = False
     is_signed_out: bool = False
     notice: str = ""
@@ -203,8 +209,19 @@ class Viewer(rx.State):
         update_vars(self, me=who.user_id, name=who.name, hue=who.hue, is_signed_out=False, notice="")
         update_vars(self, is_demo=services().settings.uses_demo_model)
 
-    def _list(self, directory: Iterable[tuple[str, str]]) -> None:
-        update_vars(self, threads=[ThreadLink(thread_id, title) for thread_id, title in directory])
+    def _list(self, lines: Iterable[ThreadLine]) -> None:
+        update_vars(self, threads=[line_of(line) for line in lines], fresh=[])
+
+    def _list_changes(self, changes: Mapping[str, ThreadLine | None]) -> None:
+        fresh = {line[0]: line for line in self.fresh}
+        fresh |= {line.id: line_of(line) for line in changes.values() if line is not None}
+        gone = {thread_id for thread_id, line in changes.items() if line is None}
+        if len(fresh) <= FRESH and gone.isdisjoint(fresh) and not any(line[0] in gone for line in self.threads):
+            update_vars(self, fresh=list(fresh.values()))
+            return
+        lines = {line[0]: line for line in self.threads} | fresh
+        kept = [line for thread_id, line in lines.items() if thread_id not in gone]
+        update_vars(self, threads=sorted(kept, key=lambda line: -line[2])[:LISTED], fresh=[])
 
 
 class Transcript(rx.State):
@@ -219,6 +236,8 @@ class Transcript(rx.State):
     may: list[str] = []
     """What this person may do with it, in the words of `access.Verb`."""
     visibility: str = "open"
+    read_up_to: int = 0
+    """The last message that this person had read when they came, or came back; 0 if nothing has come since."""
     is_unsaved: bool = False
     looked_at: dict[str, int] = {}
     """Replies of which this tab shows an earlier version, by message."""
@@ -233,17 +252,35 @@ class Transcript(rx.State):
             update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
             update_vars(self, is_unsaved=update.is_unsaved)
+        if update.read_up_to is not None:
+            update_vars(self, read_up_to=update.read_up_to)
         if update.is_gone:
             self._empty()
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        update_vars(self, title="", people={}, may=[], looked_at={})
+        update_vars(self, title="", people={}, may=[], looked_at={}, read_up_to=0)
 
 
 def may(verb: Verb) -> rx.Var[bool]:
     """Whether the person at this tab may do this with its thread; for the page alone, the services ask again."""
     return rx.Var.create(Transcript.may).contains(verb.value)  # pyright: ignore[reportAttributeAccessIssue]  # an array's
+
+
+class Presence(rx.State):
+    """Who is at this tab, as the server is told, and who else is there."""
+
+    opened: int = 0
+    """Which opening of the thread this is: what the server knew of the tab before, it has to be told again."""
+
+    @remote
+    async def look(self, is_looking: bool) -> None:
+        """Say whether somebody looks at the end of the thread in this tab; what it is sent meanwhile has been read."""
+        if (tab := self._tab()) is not None:
+            tab.look(is_looking=is_looking)
+
+    def _tab(self) -> Tab | None:
+        return services().tab_of(self.router.headers.cookie, tab_of(self))
 
 
 class Live(rx.State):
@@ -269,7 +306,7 @@ class Live(rx.State):
                 transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
                 self.r = [NO_ROWS]
                 update_vars(transcript, is_loaded=True)
-                update_vars(await self.get_state(Viewer), threads=[])
+                (await self.get_state(Viewer))._list([])
 
     @remote
     async def catch_up(self, name: TextName, have: Offset) -> None:
@@ -290,7 +327,7 @@ class Live(rx.State):
         """Show a version of a reply in this tab; the newest goes on by itself."""
         who = await who_asks(self)
         message, text = await services().version_of(who, thread_in_address(self), message_id, version)
-        if not 1 <= version <= message.attempt:
+        if message.status is None or not 1 <= version <= message.attempt:
             return
         async with self:
             transcript = await self.get_state(Transcript)
@@ -310,6 +347,7 @@ class Live(rx.State):
                 transcript._empty()
                 update_vars(transcript, is_loaded=False)
             update_vars(transcript, thread=thread_id, is_missing=False)
+            (await self.get_state(Presence)).opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
@@ -318,8 +356,11 @@ class Live(rx.State):
             if rows := row_frames(update):
                 self.r = rows
             (await self.get_state(Transcript))._show(update)
-            if update.directory is not None:
-                (await self.get_state(Viewer))._list(update.directory)
+            viewer = await self.get_state(Viewer)
+            if update.lines is not None:
+                viewer._list(update.lines)
+            if update.line_changes:
+                viewer._list_changes(update.line_changes)
         if update.is_signed_out:
             await show_signed_out(self)
 
@@ -343,6 +384,11 @@ def row_of(message: MessageView) -> Row:
     status = "" if message.status is None else message.status.value
     author = message.author_id or -message.asked_by
     return message.id, author, int(message.at.timestamp()), status, message.attempt, message.reason
+
+
+def line_of(line: ThreadLine) -> Line:
+    """A line of the sidebar as the page takes it."""
+    return line.id, line.title, line.active, line.unread, int(line.is_live)
 
 
 def _socket_stands(state: rx.State) -> bool:

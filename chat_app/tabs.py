@@ -7,16 +7,17 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from chat_app import views
 from chat_app.access import ThreadUnknown, Verb, allowed
 from chat_app.db import Database
-from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed
+from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed, ThreadLine
 from chat_app.identity import Identity
 from chat_app.models import MemberRole
+from chat_app.readings import Readings
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.views import MessageView, ThreadView
@@ -56,7 +57,12 @@ class TabUpdate:
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
     """What this person may do with the thread."""
-    directory: list[tuple[str, str]] | None = None
+    lines: list[ThreadLine] | None = None
+    """The whole list of threads, in place of what was listed before."""
+    line_changes: dict[str, ThreadLine | None] = field(default_factory=dict)
+    """Lines of the list that are new or other since, by thread; None is one that is gone."""
+    read_up_to: int | None = None
+    """Up to which message this person had read when they came, or came back; 0 if nothing has come since."""
     is_gone: bool = False
     """The thread was deleted, or this person may no longer read it."""
     is_signed_out: bool = False
@@ -70,7 +76,9 @@ class TabUpdate:
             or self.messages
             or self.earlier is not None
             or self.thread
-            or self.directory is not None
+            or self.lines is not None
+            or self.line_changes
+            or self.read_up_to is not None
             or self.is_gone
             or self.is_signed_out
             or self.is_unsaved is not None
@@ -84,6 +92,7 @@ class _Text:
         """`shown` is how much of the message's text this tab has shown before, in code points."""
         assert message.stream_id is not None
         self.stream_id = message.stream_id
+        self.position = message.position
         self.name = message.name
         self.base = message.base
         """Code points of the message's text that stand before the stream's."""
@@ -159,7 +168,13 @@ class Tab:
         self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
-        self._directory: list[tuple[str, str]] | None = None
+        self._is_looking = False
+        self._newest = 0
+        """Position of the newest message that was told."""
+        self._read_up_to: int | None = None
+        """Position up to which was noted that it has been read here, if it was."""
+        self._away_since: int | None = None
+        """The last message before those that came while nobody looked, if any did after somebody had."""
         self._seen_version = 0
         self._told_version = 0
         self._is_behind = True
@@ -199,6 +214,26 @@ class Tab:
         self._woken.set()
         return True
 
+    def look(self, *, is_looking: bool) -> None:
+        """Say whether somebody looks at the end of the thread in this tab: what it is sent meanwhile has been read."""
+        if self._is_cut_off or is_looking is self._is_looking:
+            return
+        self._is_looking = is_looking
+        if is_looking and self._away_since is not None:
+            self._news.read_up_to = self._away_since
+        self._away_since = None
+        self._woken.set()
+
+    def _note_reading(self) -> None:
+        """Note what was read, now that all news are taken. A reply has been read when it has ended."""
+        if not self._is_looking or self._is_behind or self._history:
+            return
+        live = min((text.position for text in self._texts.values()), default=self._newest + 1)
+        position = min(self._newest, live - 1)
+        if self._read_up_to is None or position > self._read_up_to:
+            self._read_up_to = position
+            self._tabs.readings.note(self.who.user_id, self.thread_id, position)
+
     async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
         """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
 
@@ -208,7 +243,7 @@ class Tab:
         tabs = self._tabs
         with (
             tabs.feed.watched(self.thread_id, self._thread_changed),
-            tabs.directory.watched(self.who.user_id, self._directory_changed),
+            tabs.directory.watched(self.who.user_id, self._list_changed),
             tabs.endings.watched(self.who.session, self._signed_out),
             self._closing_texts(),
         ):
@@ -221,6 +256,7 @@ class Tab:
                     continue
                 self._woken.clear()
                 update = self._collect()
+                self._note_reading()
                 if not update:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(TOUCH_EVERY):
@@ -269,7 +305,9 @@ class Tab:
                 else:
                     messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await views.roles(session, self.thread_id, self.who.user_id)
-                directory = await views.listed(session, self.who.user_id)
+                listed = await views.listed(session, self.who.user_id)
+                readings = await views.readings(session, [self.who.user_id], [entry.id for entry in listed])
+                unread = await views.first_unread(session, self.thread_id, self.who.user_id)
                 authors = sorted({message.author_id for message in messages} | {self.who.user_id})
                 people = await views.people(session, authors)
             if self._is_cut_off:
@@ -283,8 +321,9 @@ class Tab:
         self._news.thread = thread
         self._news.is_page, self._news.has_earlier = is_page, has_earlier
         self._news.may = self._may_now(thread, roles)
-        tabs.directory.seen(self.who.user_id, directory)
-        self._directory_changed([(entry.id, entry.title) for entry in directory])
+        if not self._told_version:
+            self._news.read_up_to = 0 if unread is None else unread - 1
+        self._news.lines, self._news.line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
         for message in messages:
             self._take(message)
         self._history.reverse()  # the newest first: it is what the reader looks at
@@ -297,8 +336,7 @@ class Tab:
             self._shown[name] = offset
         self._history.clear()
         self._is_drained.clear()
-        self._news = TabUpdate(is_unsaved=self._news.is_unsaved)
-        self._directory = None
+        self._news = TabUpdate(is_unsaved=self._news.is_unsaved, read_up_to=self._news.read_up_to)
         self._is_behind = True
 
     @contextmanager
@@ -317,6 +355,11 @@ class Tab:
                 self._woken.set()
 
     def _take(self, message: MessageView) -> None:
+        if message.position > self._newest and not message.is_deleted:
+            self._newest = message.position
+            is_news = not self._is_looking and message.author_id != self.who.user_id
+            if is_news and self._away_since is None and self._read_up_to is not None:
+                self._away_since = message.id - 1
         text = self._texts.get(message.id)
         if text is not None and text.stream_id != message.stream_id:
             # Deleted, or another attempt has begun: what was still to come of this one is part of what follows.
@@ -384,9 +427,9 @@ class Tab:
         self._news.is_unsaved = is_unsaved
         self._woken.set()
 
-    def _directory_changed(self, directory: Sequence[tuple[str, str]]) -> None:
-        if directory != self._directory and not self._is_cut_off:
-            self._directory = self._news.directory = list(directory)
+    def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
+        if not self._is_behind and not self._is_cut_off:
+            self._news.line_changes |= changes
             self._woken.set()
 
     def _collect(self) -> TabUpdate:
@@ -420,6 +463,7 @@ class Tabs:
         feed: ThreadFeed,
         directory: Directory,
         endings: Endings,
+        readings: Readings,
     ) -> None:
         self.database = database
         self.hub = hub
@@ -427,6 +471,7 @@ class Tabs:
         self.feed = feed
         self.directory = directory
         self.endings = endings
+        self.readings = readings
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
         self.is_unsaved = False
@@ -445,10 +490,15 @@ class Tabs:
             if self._open.get(token) is tab:
                 del self._open[token]
 
-    def find(self, token: str, who: Identity, thread_id: str) -> Tab | None:
+    def on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
         """This person's tab of that name, if it is open on the thread."""
         tab = self._open.get(token)
         return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None
+
+    def find(self, token: str, session: str) -> Tab | None:
+        """The open tab of this name, if it was opened with this session: a name alone is no proof."""
+        tab = self._open.get(token)
+        return tab if tab is not None and session and tab.who.session == session else None
 
     def source_for(self, tab: Tab, message: MessageView, stream_id: StreamId) -> AbstractContextManager[GrowingText]:
         """Where a tab takes a live reply's text from: the channel if it drives and we write, else the stored text."""

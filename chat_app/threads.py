@@ -1,4 +1,4 @@
-"""Threads: posting, asking, stopping, retrying, continuing, renaming, clearing and deleting.
+"""Threads: posting, editing, asking, stopping, retrying, continuing, renaming, clearing and deleting.
 
 Each function takes the caller's session. A change raises the thread's version and stamps it on the message, so that
 "what has changed since" is one indexed query; raising it first also puts writers of one thread in line, so that
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_message, refusal
+from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_message, may_edit_message, refusal
 from chat_app.models import (
     Attempt,
     AttemptKind,
@@ -39,6 +39,8 @@ MAX_TEXT = 16_000
 """Characters of a message."""
 TITLE_LENGTH = 60
 """Characters of a title made from a first message."""
+MAX_EDITS = 9_999
+"""How often a message can be edited: a page's name of a text has four digits for it."""
 MAX_TITLE = 120
 """Characters of a title that a person gives."""
 STREAMS_PER_DELETE = 50
@@ -180,6 +182,32 @@ async def post(
     if not asks:
         return Posted(message.id, None)
     return Posted(message.id, await _answer(session, thread, message.id, author_id, tab=tab, model=model))
+
+
+async def edit_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int, text: str) -> bool:
+    """Give one's message another text; False if it has that already. The AI is not asked again.
+
+    Raises:
+        ThreadUnknown: there is no such message for this person.
+        NotPermitted: it is not theirs, or they may not write any more.
+        MessageRefused: it cannot have this text.
+    """
+    text = check_text(text)
+    query = _with_attempt(select(col(Message.id))).where(*_is_in(thread_id, message_id), may_edit_message(user_id))
+    if (await session.execute(query)).first() is None:
+        raise await _message_refusal(session, thread_id, message_id, user_id)
+    # From here on nobody else changes the thread until this transaction ends: of two edits at once none is lost.
+    thread = await next_version(session, thread_id, user_id, may(Verb.POST, user_id))
+    message = await session.get_one(Message, message_id, populate_existing=True)
+    if message.deleted is not None:
+        raise ThreadUnknown(thread_id)
+    if message.text == text:
+        return False
+    if message.edits >= MAX_EDITS:
+        msg = "This message has been edited too often. Write a new one."
+        raise MessageRefused(msg)
+    message.text, message.edits, message.version = text, message.edits + 1, thread.version
+    return True
 
 
 async def retry(

@@ -3,22 +3,37 @@
 Each function takes the caller's session; who may see what is part of each query.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.access import ThreadUnknown, Verb, may
-from chat_app.models import Attempt, AttemptKind, Member, MemberRole, Message, ReplyMode, Thread, User, Visibility
-from chat_app.streaming import Chunk, Stream, StreamId, StreamStatus, store
+from chat_app.models import (
+    Attempt,
+    AttemptKind,
+    Member,
+    MemberRole,
+    Message,
+    Reading,
+    ReplyMode,
+    Thread,
+    User,
+    Visibility,
+)
+from chat_app.streaming import LIVE_STATUSES, Chunk, Stream, StreamId, StreamStatus, store
 
 LISTED = 50
 """Threads that the sidebar lists."""
 NEWEST = 100
 """Messages that a page shows at first, and that it gets at a time when its reader scrolls back."""
+LIVE = 1000
+"""Threads with a reply under way that the sidebars know of at most."""
+FOUND = 20
+"""Threads that a search finds at most."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +41,8 @@ class MessageView:
     """A message as its page needs it; `status` is None for a person's.
 
     `text` is what is stored of it as a whole: all of an ended one, what a continuation adds to of one under way.
-    `attempt` is the version of a reply's text, 0 for a person's message. `length` is the code points that are stored by
-    now, and `base` where the current stream's text begins among them.
+    `attempt` is the version of the text: of a reply's, from 1, or how often a person has edited theirs. `length` is the
+    code points that are stored by now, and `base` where the current stream's text begins among them.
     """
 
     id: int
@@ -67,6 +82,7 @@ class ThreadView:
     visibility: Visibility
     version: int
     access_version: int
+    last_position: int
     active: datetime
 
 
@@ -111,6 +127,15 @@ async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
     return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
 
 
+async def with_title(session: AsyncSession, user_id: int, words: str) -> list[ThreadView]:
+    """The threads that this person's sidebar may list and whose titles have these words, the latest active first."""
+    query = select(Thread).where(
+        may(Verb.LIST, user_id), *(col(Thread.title).icontains(word, autoescape=True) for word in words.split())
+    )
+    query = query.order_by(col(Thread.active).desc(), col(Thread.id)).limit(FOUND)
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
 async def find(session: AsyncSession, thread_id: str, user_id: int) -> ThreadView:
     """A thread that this person may read.
 
@@ -150,6 +175,51 @@ async def changed_since(session: AsyncSession, since: datetime, limit: int) -> l
         for thread_id, user_id in await session.execute(query):
             members[thread_id].add(user_id)
     return [(_thread_view(thread), members.get(thread.id, set())) for thread in changed]
+
+
+async def live_threads(session: AsyncSession) -> set[str]:
+    """The threads in which a reply is under way, whoever writes it; of very many, some."""
+    query = (
+        select(col(Message.thread_id))
+        .join(
+            Attempt,
+            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
+        )
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Stream.status).in_(LIVE_STATUSES), col(Message.deleted).is_(None))
+        .distinct()
+        .limit(LIVE)
+    )
+    return set((await session.execute(query)).scalars())
+
+
+async def readings(
+    session: AsyncSession, user_ids: Collection[int], thread_ids: Collection[str]
+) -> dict[tuple[int, str], int]:
+    """How far these people have read in these threads, where they have been, by both."""
+    if not user_ids or not thread_ids:
+        return {}
+    query = select(col(Reading.user_id), col(Reading.thread_id), col(Reading.position)).where(
+        col(Reading.user_id).in_(user_ids), col(Reading.thread_id).in_(thread_ids)
+    )
+    rows = (await session.execute(query)).all()
+    return {(user_id, thread_id): position for user_id, thread_id, position in rows}
+
+
+async def first_unread(session: AsyncSession, thread_id: str, user_id: int) -> int | None:
+    """The first message of a thread that others have added since this person read it; None if they never did."""
+    query = (
+        select(func.min(col(Message.id)))
+        .join(Reading, col(Reading.thread_id) == col(Message.thread_id))
+        .where(
+            col(Message.thread_id) == thread_id,
+            col(Message.deleted).is_(None),
+            col(Message.position) > col(Reading.position),
+            or_(col(Message.author_id).is_(None), col(Message.author_id) != user_id),
+            col(Reading.user_id) == user_id,
+        )
+    )
+    return (await session.execute(query)).scalar_one()
 
 
 async def roles(session: AsyncSession, thread_id: str, user_id: int | None = None) -> dict[int, MemberRole]:
@@ -364,7 +434,7 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
         author_id=message.author_id or 0,
         at=message.created,
         text=message.text,
-        attempt=attempt.version if attempt else 0,
+        attempt=attempt.version if attempt else message.edits,
         status=stream.status if stream else None,
         reason=stream.reason if stream else "",
         length=base + stream.length if stream else len(message.text),
@@ -384,5 +454,6 @@ def _thread_view(thread: Thread) -> ThreadView:
         visibility=thread.visibility,
         version=thread.version,
         access_version=thread.access_version,
+        last_position=thread.last_position,
         active=thread.active,
     )

@@ -11,7 +11,7 @@ from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.context import GO_ON
 from chat_app.db import Database
 from chat_app.models import Attempt, Member, Message, Thread
-from chat_app.services import WAITING
+from chat_app.replies import WAITING
 from chat_app.streaming import Chunk, Finish, SourceError, Stream, StreamStatus
 from chat_app.threads import NotNow
 from tests.support.people import count, person, thread

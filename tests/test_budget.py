@@ -65,7 +65,7 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
             ]
         for number, posted in enumerate(asked):
             assert posted.stream_id is not None
-            worlds[number % len(worlds)].services._begin(posted.stream_id)
+            worlds[number % len(worlds)].services._replies.begin(posted.stream_id)
         worlds[0].services._committed()
         await tab.until_screen(lambda screen: list(screen.statuses.values()).count("error") == ASKS - calls)
         for world in worlds:

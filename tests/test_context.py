@@ -68,6 +68,15 @@ async def test_only_this_thread_up_to_the_prompt_with_names_and_finished_replies
     ]
 
 
+async def test_of_an_edited_message_the_model_is_told_the_new_text(database: Database) -> None:
+    ada = await person(database, "Ada")
+    talk = Talk(database, await thread(database, ada))
+    prompt = await talk.says(ada, "@gpt tell me of reefers")
+    async with database.write() as session:
+        await threads.edit_message(session, talk.thread_id, prompt.message_id, ada.user_id, "@gpt tell me of rivers")
+    assert [turn.text for turn in await talk.turns(prompt.message_id)] == ["Be kind.", "@gpt tell me of rivers"]
+
+
 async def test_the_last_messages_count_and_deleted_ones_do_not(database: Database) -> None:
     ada = await person(database, "Ada")
     talk = Talk(database, await thread(database, ada))

@@ -163,7 +163,7 @@ async def test_what_waits_for_the_database_is_held_once(reply: Reply, database: 
     tasks = len(asyncio.all_tasks())
     await database.until_failed(4)
 
-    (lane,) = reply.world.services._flusher._lanes.values()
+    (lane,) = reply.world.services._replies._flusher._lanes.values()
     assert len(lane._taken) + lane._chunker.pending == len(reply.said) - lane.stored
     assert len(asyncio.all_tasks()) <= tasks
     database.refuses_writes = False

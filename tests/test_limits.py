@@ -227,6 +227,19 @@ async def test_a_thread_that_has_to_wait_is_not_begun(world: World) -> None:
     assert await count(world.database, Thread) == 2
 
 
+async def test_an_edit_counts_as_a_message_unless_it_changes_nothing(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    posted = await world.services.post(ada, thread_id, "One", nonce="draft", tab="tab", address=HERE)
+    for _ in range(3):
+        await world.services.edit_message(ada, thread_id, posted.message_id, "One", address=HERE)
+    await world.services.edit_message(ada, thread_id, posted.message_id, "Two", address=HERE)
+    with pytest.raises(TooMuch):
+        await world.services.edit_message(ada, thread_id, posted.message_id, "Three", address=HERE)
+    messages, _ = await world.services.messages(ada, thread_id)
+    assert [message.text for message in messages] == ["Two"]
+
+
 async def test_the_page_says_the_wait_and_gives_the_text_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services_module, "_current", [world.services])
     secret = identity.new_secret()

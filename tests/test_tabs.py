@@ -230,6 +230,19 @@ async def test_a_message_is_on_every_screen_and_the_list_of_threads_too(world: W
         assert f"{unseen.message_id}.0" not in one.screen.texts
 
 
+async def test_an_edit_is_on_every_screen_and_costs_its_own_text_alone(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as one, world.tab("noor", noor, thread_id) as two:
+        posted = await world.services.post(noor, thread_id, "Mornign", nonce="draft", tab="noor")
+        for tab in (one, two):
+            await tab.until(f"{posted.message_id}.0", "Mornign", "")
+        await world.services.edit_message(noor, thread_id, posted.message_id, "Morning")
+        for tab in (one, two):
+            await tab.until(f"{posted.message_id}.1", "Morning", "")
+            assert tab.screen.texts[f"{posted.message_id}.0"] == "Mornign"
+
+
 async def test_an_unknown_thread_opens_no_tab(world: World) -> None:
     ada = await person(world.database)
     with world.services.tabs.open("ada", ada, "nowhere") as tab, pytest.raises(ThreadUnknown):

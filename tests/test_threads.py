@@ -24,6 +24,11 @@ async def post(database: Database, thread_id: str, who: Identity, text: str, non
         )
 
 
+async def messages(database: Database, thread_id: str) -> list[views.MessageView]:
+    async with database.read() as session:
+        return await views.newest_messages(session, thread_id)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -200,6 +205,73 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
     assert [(message.text, message.status, message.version) for message in changed] == [
         ("Hello there.", StreamStatus.DONE, version)
     ]
+
+
+async def edit(database: Database, thread_id: str, message_id: int, who: Identity, text: str) -> bool:
+    async with database.write() as session:
+        return await threads.edit_message(session, thread_id, message_id, who.user_id, text)
+
+
+async def test_an_edit_is_another_text_of_the_same_message_and_asks_nobody(database: Database) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    posted = await post(database, thread_id, ada, "Morning")
+    before = (await messages(database, thread_id))[0]
+
+    assert await edit(database, thread_id, posted.message_id, ada, " @gpt morning ")
+
+    (after,) = await messages(database, thread_id)
+    assert (after.id, after.position, after.author_id, after.at) == (before.id, 1, ada.user_id, before.at)
+    assert (after.text, after.name) == ("@gpt morning", f"{after.id}.1")
+    assert after.version > before.version
+    assert await count(database, Attempt) == 0
+
+
+async def test_the_same_text_again_is_no_edit(database: Database) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    posted = await post(database, thread_id, ada, "Morning")
+    before = await messages(database, thread_id)
+    assert not await edit(database, thread_id, posted.message_id, ada, "Morning\n")
+    assert await messages(database, thread_id) == before
+
+
+async def test_a_message_is_its_authors_to_edit_while_they_may_write(database: Database) -> None:
+    ada, noor = await person(database), await person(database)
+    thread_id = await thread(database, ada)
+    posted = await post(database, thread_id, noor, "@gpt mine")
+    async with database.write() as session:
+        session.add(Member(thread_id=thread_id, user_id=noor.user_id, role=MemberRole.VIEWER))
+
+    for who, message_id, refused in (
+        (ada, posted.message_id, NotPermitted),  # the thread's owner may delete it, but not speak for another
+        (noor, posted.message_id, NotPermitted),  # reads only by now
+        (noor, posted.message_id + 1, NotPermitted),  # the AI's
+        (noor, 99_999, ThreadUnknown),
+    ):
+        with pytest.raises(refused):
+            await edit(database, thread_id, message_id, who, "Other")
+    assert [message.text for message in await messages(database, thread_id)] == ["@gpt mine", ""]
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "x" * (threads.MAX_TEXT + 1)])
+async def test_an_edit_to_what_could_not_be_posted_is_refused_in_words(database: Database, text: str) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    posted = await post(database, thread_id, ada, "Morning")
+    with pytest.raises(MessageRefused, match=r"\w"):
+        await edit(database, thread_id, posted.message_id, ada, text)
+
+
+async def test_a_text_is_edited_no_more_often_than_its_name_can_count(database: Database) -> None:
+    ada = await person(database)
+    thread_id = await thread(database, ada)
+    posted = await post(database, thread_id, ada, "Morning")
+    async with database.write() as session:
+        (await session.get_one(Message, posted.message_id)).edits = threads.MAX_EDITS - 1
+    assert await edit(database, thread_id, posted.message_id, ada, "Noon")
+    with pytest.raises(MessageRefused, match="too often"):
+        await edit(database, thread_id, posted.message_id, ada, "Evening")
 
 
 async def test_a_thread_is_titled_by_its_first_message(database: Database) -> None:

@@ -87,6 +87,12 @@ class Guest(BaseModel):
     user: User
 
 
+class Edit(_Given):
+    """Another text for a message."""
+
+    text: str = Field(examples=["@gpt What is new in this version?"])
+
+
 class Thread(BaseModel):
     """A thread without its messages."""
 
@@ -116,6 +122,7 @@ class Message(BaseModel):
     author: User | None
     at: datetime
     text: str
+    edits: int = Field(description="How often its author has edited it.")
     reply: Reply | None
 
 
@@ -232,6 +239,7 @@ def message_of(view: MessageView, people: dict[int, tuple[str, int]]) -> Message
         author=None if reply is not None else User(id=view.author_id, name=name),
         at=view.at,
         text=view.text,
+        edits=view.attempt if reply is None else 0,
         reply=reply,
     )
 

@@ -146,6 +146,25 @@ async def post_message(
     return schemas.Posted(message=posted.message_id, reply=begun)
 
 
+@router.patch(
+    "/{thread_id}/messages/{message_id}",
+    status_code=204,
+    responses=described(
+        HTTPStatus.FORBIDDEN, *HIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS
+    ),
+)
+async def edit_message(
+    running: Running,
+    who: Who,
+    address: Address,
+    thread_id: ThreadId,
+    message_id: Annotated[int, Path(ge=1, lt=2**31, description="A message's id.", examples=[42])],
+    edit: schemas.Edit,
+) -> None:
+    """Give a message of yours another text, for everybody. The AI is not asked again."""
+    await running.edit_message(who, thread_id, message_id, edit.text, address=address)
+
+
 @router.get(
     "/{thread_id}/export",
     response_class=StreamingResponse,

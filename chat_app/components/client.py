@@ -1,5 +1,6 @@
 """The wrappers of the components written in JavaScript, in `assets/`."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,10 @@ import reflex as rx
 from reflex.vars import VarData
 
 from chat_app.components import words
-from chat_app.state import Live, Row
+from chat_app.finder import Finder
+from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
+
+_LIST_WORDS = "threadListWords"
 
 Entry = tuple[Row, bool, bool]
 """A row on the page: (row, whether it names its author, whether it is the first of its day)."""
@@ -86,6 +90,55 @@ class _ScrollFollow(rx.Component):
     earlier_label: rx.Var[str]
     busy_label: rx.Var[str]
     on_earlier: rx.EventHandler[_message_spec]
+
+
+def _query_spec(query: rx.Var[str]) -> tuple[rx.Var[str]]:
+    return (query,)
+
+
+def _look_spec(is_looking: rx.Var[bool]) -> tuple[rx.Var[bool]]:
+    return (is_looking,)
+
+
+class _ThreadList(rx.Component):
+    library = "$/public/thread_list.js"
+    tag = "ThreadList"
+
+    threads: rx.Var[list[Line]]
+    fresh: rx.Var[list[Line]]
+    found: rx.Var[tuple[str, list[Line]]]
+    current: rx.Var[str]
+    words: rx.Var[dict[str, str]]
+    on_search: rx.EventHandler[_query_spec]
+
+    def add_custom_code(self) -> list[str]:
+        """The words, outside of the page's function: the same object each time, so that nothing is drawn anew."""
+        return [f"const {_LIST_WORDS} = {json.dumps(words.THREAD_LIST)};"]
+
+
+class _Attention(rx.Component):
+    library = "$/public/attention.js"
+    tag = "Attention"
+
+    opened: rx.Var[int]
+    on_look: rx.EventHandler[_look_spec]
+
+
+def thread_list() -> rx.Component:
+    """The threads in the sidebar, the tab's own marked among them, and the field that narrows them."""
+    return _ThreadList.create(
+        threads=Viewer.threads,
+        fresh=Viewer.fresh,
+        found=Finder.found,
+        current=Transcript.thread,
+        words=rx.Var(_LIST_WORDS),
+        on_search=Finder.find,
+    )
+
+
+def attention() -> rx.Component:
+    """Tells the server whether somebody looks at the end of the thread; shows nothing."""
+    return _Attention.create(opened=Presence.opened, on_look=Presence.look)
 
 
 def _name_in_browser(var: rx.Var[Any]) -> str:

@@ -5,8 +5,9 @@ from reflex.style import resolved_color_mode, toggle_color_mode
 from reflex_components_core.react_router.dom import ReactRouterLink
 
 from chat_app.components import words
+from chat_app.components.client import thread_list
 from chat_app.components.icons import icon
-from chat_app.state import ThreadLink, Transcript, Viewer
+from chat_app.state import Viewer
 
 SIDEBAR_ID = "sidebar"
 ACCOUNT = "/me"
@@ -33,25 +34,6 @@ def _popover_button(name: str, label: str, action: str) -> rx.Component:
 def open_button() -> rx.Component:
     """Shows the sidebar where it is a drawer."""
     return _popover_button("menu", words.OPEN_SIDEBAR, "show")
-
-
-def _thread(thread: ThreadLink) -> rx.Component:
-    return rx.el.li(
-        ReactRouterLink.create(
-            rx.cond(thread.title != "", thread.title, words.UNTITLED),
-            to=f"/t/{thread.id}",
-            class_name=(
-                "block truncate rounded-lg px-3 py-2 text-sm text-muted-foreground hover:bg-muted "
-                "hover:text-foreground aria-[current=page]:bg-accent aria-[current=page]:font-medium "
-                "aria-[current=page]:text-foreground"
-            ),
-            custom_attrs={
-                "aria-current": rx.cond(Transcript.thread == thread.id, "page", "false"),
-                "onClick": _CLOSE,
-            },
-        ),
-        key=thread.id,
-    )
 
 
 def person_dot(hue: rx.Var[int] | int) -> rx.Component:
@@ -119,11 +101,7 @@ def sidebar(on_new_thread: rx.event.EventType[()]) -> rx.Component:
             class_name="px-3 pb-2 pt-1",
             custom_attrs={"onClick": _CLOSE},
         ),
-        rx.el.nav(
-            rx.el.ul(rx.foreach(Viewer.threads, _thread), class_name="flex flex-col gap-0.5"),
-            class_name="min-h-0 flex-1 overflow-y-auto px-3 py-2",
-            custom_attrs={"aria-label": words.THREADS},
-        ),
+        thread_list(),
         rx.el.div(
             _me(),
             _color_mode_button(),

@@ -7,6 +7,19 @@ THREADS = "Threads"
 UNTITLED = "New thread"
 OPEN_SIDEBAR = "Show threads"
 CLOSE_SIDEBAR = "Hide threads"
+THREAD_LIST = {
+    "threads": THREADS,
+    "untitled": UNTITLED,
+    "search": "Search threads",
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "earlier": "Earlier",
+    "found": "Found",
+    "none": "No threads yet. Begin one above.",
+    "noMatch": "No thread has a title like that.",
+    "unread": "unread",
+    "live": "A reply is under way",
+}
 YOUR_ACCOUNT = "Your account"
 TO_DARK = "Switch to dark"
 TO_LIGHT = "Switch to light"

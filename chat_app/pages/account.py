@@ -43,11 +43,11 @@ class Account(rx.State):
     async def show(self) -> None:
         """Show who this is, what they can choose from, and their tokens."""
         who = await who_asks(self)
-        threads = await services().listed(who)
+        lines = await services().lines(who)
         async with self:
             viewer = await self.get_state(Viewer)
             viewer._recognise(who)
-            viewer._list((thread.id, thread.title) for thread in threads)
+            viewer._list(lines)
             update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
         await self._refresh(who)
 

@@ -1,5 +1,6 @@
 """The thread page: the transcript, its composer, and the list of threads beside it."""
 
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
 import reflex as rx
@@ -10,6 +11,7 @@ from chat_app import layout
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.components import words
 from chat_app.components.actions import Actions
+from chat_app.components.client import attention
 from chat_app.components.composer import COMPOSER_ID, composer, read_only
 from chat_app.components.errors import not_found
 from chat_app.components.notices import demo_notice, notice, unsaved
@@ -23,9 +25,11 @@ from chat_app.state import (
     GONE,
     NO_COOKIE,
     NOT_YOURS,
+    SIGNED_OUT,
     Live,
     MessageId,
     Transcript,
+    Viewer,
     address_of,
     may,
     remote,
@@ -33,6 +37,7 @@ from chat_app.state import (
     tab_of,
     tell,
     thread_in_address,
+    update_vars,
     who_asks,
 )
 from chat_app.threads import MessageRefused
@@ -44,17 +49,27 @@ Title = Annotated[str, Field(max_length=1000)]
 """What a title can be said to be; whether it can be one is for `threads` to say."""
 
 
+Nonce = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+"""The composer's name of a draft, which makes the same draft sent twice one message."""
+ANSWERS = 8
+"""Drafts of which the page still hears what became of them, of either kind."""
+
+
 class Draft(BaseModel):
-    """What the composer sends: the text, and a nonce that makes the same draft sent twice one message."""
+    """What the composer sends."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     text: str
-    nonce: str = Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")
+    nonce: Nonce
 
 
 class Composer(rx.State):
     """What a person does on the thread page."""
+
+    stored: list[str] = []
+    refused: list[str] = []
+    """The nonces of the last drafts that were stored, and of those that the composer is to give back."""
 
     @remote
     async def send(self, form: dict[str, Any]) -> Any:
@@ -63,30 +78,49 @@ class Composer(rx.State):
             draft = Draft.model_validate(form)
         except ValidationError:
             return await tell(self, "The page sent something unexpected. Reload it.")
+
+        async def post() -> None:
+            who, thread_id = await who_asks(self), thread_in_address(self)
+            tab, address = tab_of(self), address_of(self)
+            await services().post(who, thread_id, draft.text, nonce=draft.nonce, tab=tab, address=address)
+
+        return None if await self._is_stored(draft.nonce, post()) else rx.set_value(COMPOSER_ID, draft.text)
+
+    @remote
+    async def edit(self, message_id: MessageId, text: str, nonce: Nonce) -> None:
+        """Give one's message another text; what could not be stored comes back to the composer."""
+
+        async def edit() -> None:
+            who, thread_id = await who_asks(self), thread_in_address(self)
+            await services().edit_message(who, thread_id, message_id, text, address=address_of(self))
+
+        await self._is_stored(nonce, edit())
+
+    async def _is_stored(self, nonce: str, storing: Awaitable[None]) -> bool:
+        """Wait until a draft is stored or refused, and tell the page which."""
+        notice = ""
         try:
-            await services().post(
-                await who_asks(self),
-                thread_in_address(self),
-                draft.text,
-                nonce=draft.nonce,
-                tab=tab_of(self),
-                address=address_of(self),
-            )
+            await storing
         except (MessageRefused, TooMuch) as refusal:
-            await tell(self, str(refusal))
+            notice = str(refusal)
         except ThreadUnknown:
-            await tell(self, GONE)
+            notice = GONE
         except NotPermitted:
-            await tell(self, NOT_YOURS)
+            notice = NOT_YOURS
         except SignedOut:
             await show_signed_out(self)
+            notice = SIGNED_OUT
         except NotRecognised:
-            await tell(self, NO_COOKIE)
+            notice = NO_COOKIE
         except (SQLAlchemyError, OSError):
-            await tell(self, "Your message could not be stored. Try again in a moment.")
-        else:
-            return await tell(self, "")
-        return rx.set_value(COMPOSER_ID, draft.text)
+            notice = "Your message could not be stored. Try again in a moment."
+        async with self:
+            update_vars(await self.get_state(Viewer), notice=notice)
+            if notice:
+                self.refused = [*self.refused, nonce][-ANSWERS:]
+            else:
+                self.stored = [*self.stored, nonce][-ANSWERS:]
+        return not notice
 
     @remote
     async def stop(self, message_id: MessageId) -> None:
@@ -142,6 +176,7 @@ def thread() -> rx.Component:
             ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
         ),
         demo_notice(),
+        attention(),
         rx.cond(
             Transcript.is_missing,
             not_found(),

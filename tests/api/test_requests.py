@@ -223,7 +223,7 @@ async def test_metrics_are_for_who_has_the_token_and_readiness_tells_the_truth(
         assert (await http.get("/metrics")).status_code == HTTPStatus.NOT_FOUND
         assert (await http.get("/healthz")).text == "ok\n"
         assert (await http.get("/readyz")).json() == {"ready": True, "faults": []}
-        flusher = next(task for task in services._work if task.get_name() == "flusher")
+        flusher = next(task for task in services._replies._work if task.get_name() == "flusher")
         flusher.cancel()
         async with interface.guest() as ada:
             await ada.thread()

@@ -1,9 +1,10 @@
 """A model for tests of what stands between it and the page: it says what the test tells it to, when the test does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence, Set
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 
 from chat_app.access import Verb
+from chat_app.feeds import ThreadLine
 from chat_app.llm import OnWait, Turn
 from chat_app.streaming import Finish
 from chat_app.tabs import TabUpdate
@@ -66,8 +67,10 @@ class Screen:
         self.is_gone = False
         self.is_signed_out = False
         self.may: Set[Verb] = frozenset()
+        self.lines: dict[str, ThreadLine] = {}
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
+        self.read_up_to = 0
         self.is_unsaved = False
         self.updates = 0
         self.frames = 0
@@ -78,7 +81,7 @@ class Screen:
         """The list of threads that is shown."""
         return self.directories[-1]
 
-    def list(self, update: TabUpdate) -> None:
+    def take_in(self, update: TabUpdate) -> None:
         """List the messages of an update, as `row_store.js` does."""
         listed = set() if update.is_page else set(self.rows)
         first = min(self.rows, default=0)
@@ -91,6 +94,17 @@ class Screen:
         if update.is_page or update.earlier is not None:
             self.has_earlier = update.has_earlier
         self.rows = sorted(listed)
+
+    def list(self, lines: Sequence[ThreadLine] | None, changes: Mapping[str, ThreadLine | None]) -> None:
+        """Show another list of threads, or what has changed of the one that is shown."""
+        if lines is not None:
+            self.lines = {line.id: line for line in lines}
+        for thread_id, line in changes.items():
+            self.lines.pop(thread_id, None)
+            if line is not None:
+                self.lines[thread_id] = line
+        latest = sorted(self.lines.values(), key=lambda line: -line.active)
+        self.directories.append([(line.id, line.title) for line in latest])
 
     def show(self, frames: Sequence[tuple[str, int, str]]) -> None:
         """Apply frames; one that leaves a gap or changes what is shown is an error."""

@@ -23,7 +23,7 @@ HANDLERS = {
     "look_at": f"{LIVE}.look_at",
     **{
         name: f"{STATE}.chat_app___pages___thread____composer.{name}"
-        for name in ("send", "stop", "retry", "go_on", "delete", "delete_thread", "new_thread")
+        for name in ("send", "edit", "stop", "retry", "go_on", "delete", "delete_thread", "new_thread")
     },
 }
 

@@ -38,14 +38,16 @@ class OpenTab:
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=self._looks_congested):
             self.screen.updates += 1
-            self.screen.list(update)
+            self.screen.take_in(update)
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
             self.screen.is_signed_out = update.is_signed_out
             if update.may is not None:
                 self.screen.may = update.may
-            if update.directory is not None:
-                self.screen.directories.append(update.directory)
+            if update.lines is not None or update.line_changes:
+                self.screen.list(update.lines, update.line_changes)
+            if update.read_up_to is not None:
+                self.screen.read_up_to = update.read_up_to
             if update.is_unsaved is not None:
                 self.screen.is_unsaved = update.is_unsaved
             self.screen.gone |= {message.id for message in update.messages if message.is_deleted}
