@@ -5,7 +5,7 @@ import { flushSync } from "react-dom";
 import { writeToClipboard } from "$/public/dialogs.js";
 import { Markdown, PlainOnError, PlainText } from "$/public/markdown.js";
 import { createGuard } from "$/public/text_guard.js";
-import { texts, useText } from "$/public/transcript_feed.js";
+import { textOf, useText } from "$/public/transcript_feed.js";
 
 const TELL_AFTER_S = 2; // a wait that is worth a number
 const CLOCKS_APART_S = 600; // by more than that, one of the two clocks is wrong
@@ -108,7 +108,7 @@ export function CopyText({ name, label, copiedLabel, className, children: [mark,
     return () => clearTimeout(timer);
   }, [isCopied]);
   const copy = async ({ currentTarget }) => {
-    await writeToClipboard(texts.read(name), currentTarget);
+    await writeToClipboard(textOf(name), currentTarget);
     setCopied(true);
   };
   return createElement(

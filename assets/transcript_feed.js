@@ -41,7 +41,13 @@ export function TranscriptFeed({ state, textField, rowField, onGap }) {
   return null;
 }
 
-/** The text called `name`, so far. */
+/** What there is of the text `name`. */
+export const textOf = (name) => texts.read(name);
+
+/** The newest row that this person wrote, if one is here. */
+export const lastRowOf = (person) => rows.read().findLast(([[, author]]) => author === person)?.[0];
+
+/** What there is of the text called `name`, as it grows. */
 export function useText(name) {
   const subscribe = useCallback((listener) => texts.subscribe(name, listener), [name]);
   const read = useCallback(() => texts.read(name), [name]);

@@ -141,7 +141,7 @@ def attention() -> rx.Component:
     return _Attention.create(opened=Presence.opened, on_look=Presence.look)
 
 
-def _name_in_browser(var: rx.Var[Any]) -> str:
+def _name_in_browser(var: Any) -> str:
     """A var's name in the browser, which Reflex marks with a suffix of its own."""
     return str(var).rpartition(".")[2]
 

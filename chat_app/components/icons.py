@@ -46,6 +46,11 @@ _PATHS = {
 _SVG = {"viewBox": "0 0 24 24", "aria-hidden": "true", "focusable": "false"}
 
 
+def icon_paths(*names: str) -> dict[str, tuple[str, ...]]:
+    """The strokes of icons, for a component that draws them itself."""
+    return {name: _PATHS[name] for name in names}
+
+
 def icon(name: str, class_name: str = "size-4") -> rx.Component:
     """The icon `name`, for the eye alone: what it stands for is said by the text or the label beside it."""
     return rx.el.svg(

@@ -10,7 +10,7 @@ from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
 from chat_app.components.client import Entry, entries, local_day, local_time, message_text, scroll_follow
-from chat_app.components.composer import COMPOSER_ID
+from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon
 from chat_app.state import Person, Row, Transcript, Viewer, may
 
@@ -88,11 +88,16 @@ def _tools(row: _RowView, actions: Actions) -> rx.Component:
     """What can be done with a person's message; over its end, for the message that is looked at."""
     return rx.el.div(
         action.copy(row.text_name),
+        rx.cond(row.is_mine & row.may(Verb.POST), action.edit(row.text_name)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-tools",
         role="group",
         custom_attrs={"aria-label": words.MESSAGE_TOOLS},
     )
+
+
+def _edited(row: _RowView) -> rx.Component:
+    return rx.cond(row.attempt > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
 
 
 def _mine(row: _RowView, actions: Actions) -> rx.Component:
@@ -103,6 +108,7 @@ def _mine(row: _RowView, actions: Actions) -> rx.Component:
             _text(row, by_ai=False),
             class_name="ms-auto w-fit max-w-[88%] rounded-2xl rounded-se-md bg-accent px-4 py-2.5 md:max-w-[80%]",
         ),
+        rx.cond(row.attempt > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
         _tools(row, actions),
     )
 
@@ -133,6 +139,7 @@ def _from_person(row: _RowView, actions: Actions) -> rx.Component:
             rx.cond(row.leads, _person_mark(row), _time(row, "message-aside w-8 shrink-0 pt-1.5")),
             rx.cond(row.leads, _header(person, row), rx.el.span(row.name, class_name="sr-only")),
             _text(row, by_ai=False),
+            _edited(row),
         ),
         _tools(row, actions),
     )
@@ -279,11 +286,11 @@ def _suggestion(text: str) -> rx.Component:
     return rx.el.button(
         text,
         type="button",
-        on_click=[rx.set_value(COMPOSER_ID, text), rx.set_focus(COMPOSER_ID)],
         class_name=(
             "cursor-pointer rounded-xl border border-border bg-card px-3.5 py-2 text-start text-sm "
             "text-muted-foreground hover:border-primary hover:text-foreground"
         ),
+        custom_attrs={"data-compose": text, "onClick": from_composer_js("compose")},
     )
 
 
