@@ -232,10 +232,9 @@ def _message(row: _RowView, actions: Actions) -> rx.Component:
 
 
 def _day(at: rx.Var[int]) -> rx.Component:
-    return rx.el.div(
+    return rx.el.h2(
         local_day(at, "rounded-full bg-background px-3 text-xs font-medium text-muted-foreground"),
         class_name="day-line",
-        role="separator",
     )
 
 
