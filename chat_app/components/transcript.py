@@ -11,6 +11,7 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import local_time, message_text, scroll_follow
 from chat_app.components.composer import COMPOSER_ID
 from chat_app.components.icons import icon
+from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
@@ -148,7 +149,7 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
         rx.cond(may(Verb.RETRY), action.retry(actions, row.message)),
     )
     return rx.el.div(
-        rx.cond(row.is_live, rx.cond(may(Verb.STOP), action.stop(actions, row.message)), ended),
+        rx.cond(row.is_live, rx.fragment(rx.cond(may(Verb.STOP), action.stop(actions, row.message)), viewers()), ended),
         rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-actions mt-2 flex flex-wrap items-center gap-2",
