@@ -7,7 +7,7 @@ const LOOKS = 2; // in a row: a glance on the way to somewhere else is none
 const TYPES_EVERY_MS = 3_000; // half of how long the mark lasts (presence.py)
 const NEAR_PX = 40;
 const BOX = ".scroll-follow-box";
-const COMPOSER = "composer";
+const COMPOSER = ".composer-text";
 
 function sees() {
   const box = document.querySelector(BOX);
@@ -28,7 +28,7 @@ export function Attention({ opened, onLook, onType }) {
   useEffect(() => {
     let typedAt = -Infinity;
     const type = ({ target }) => {
-      if (target.id !== COMPOSER || target.value.trim() === "" || performance.now() - typedAt < TYPES_EVERY_MS) return;
+      if (!target.matches(COMPOSER) || target.value.trim() === "" || performance.now() - typedAt < TYPES_EVERY_MS) return;
       typedAt = performance.now();
       latest.current.onType();
     };

@@ -47,6 +47,9 @@ export function TextFeed({ state, field, onGap }) {
   return null;
 }
 
+/** What there is of the text `name`. */
+export const textOf = (name) => texts.read(name);
+
 function useText(name) {
   const subscribe = useCallback((listener) => texts.subscribe(name, listener), [name]);
   const read = useCallback(() => texts.read(name), [name]);

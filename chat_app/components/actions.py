@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components import words
+from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon, stop_icon
 
 Handler = Callable[..., Any]
@@ -51,6 +52,20 @@ def retry(actions: Actions, message: rx.Var[int]) -> rx.Component:
 def go_on(actions: Actions, message: rx.Var[int]) -> rx.Component:
     """Lets a reply that was cut off go on."""
     return _button(icon("onward", "size-3.5"), words.CONTINUE, actions.on_continue(message), words.CONTINUE)
+
+
+def edit(text_name: rx.Var[str]) -> rx.Component:
+    """Brings one's message to the composer, to be edited there."""
+    return rx.el.button(
+        icon("pencil"),
+        type="button",
+        class_name=f"message-edit {_QUIET}",
+        custom_attrs={
+            "aria-label": words.EDIT_MESSAGE,
+            "data-edit": text_name,
+            "onClick": from_composer_js("editMessage"),
+        },
+    )
 
 
 def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:

@@ -1,85 +1,102 @@
 """The composer: where a message is written."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
-from chat_app.components.icons import icon
-from chat_app.state import Transcript
+from chat_app.components.icons import icon_paths
+from chat_app.state import Presence, Transcript, Viewer
+from chat_app.threads import MAX_TEXT
 
-COMPOSER_ID = "composer"
-"""The id of the text box; `rx.set_value(COMPOSER_ID, text)` gives a text back to it."""
-
-MAX_LENGTH = 16_000
-"""Characters (UTF-16 units, as browsers count) that the text box takes."""
+_LIBRARY = "$/public/composer.js"
 
 
-def _from_composer_js(name: str) -> rx.Var:
-    return rx.Var(name, _var_data=rx.vars.VarData(imports={"$/public/composer.js": [rx.ImportVar(tag=name)]}))
+def _send_spec(text: rx.Var[str], nonce: rx.Var[str]) -> tuple[rx.Var[str], rx.Var[str]]:
+    return (text, nonce)
 
 
-def composer(on_send: Callable[[Any], Any]) -> rx.Component:
-    """The form; `on_send({"text": ..., "nonce": ...})` gets each message, and the box is empty at once.
+def _edit_spec(
+    message: rx.Var[int], text: rx.Var[str], nonce: rx.Var[str]
+) -> tuple[rx.Var[int], rx.Var[str], rx.Var[str]]:
+    return (message, text, nonce)
 
-    The nonce is made in the browser, one for each submit, so that a message sent twice is one message.
+
+class _Composer(rx.Component):
+    library = _LIBRARY
+    tag = "Composer"
+
+    me: rx.Var[int]
+    thread: rx.Var[str]
+    people: rx.Var[dict[str, Any]]
+    last: rx.Var[Any]
+    always: rx.Var[bool]
+    opened: rx.Var[int]
+    is_down: rx.Var[bool]
+    stored: rx.Var[list[str]]
+    refused: rx.Var[list[str]]
+    limit: rx.Var[int]
+    words: rx.Var[dict[str, str]]
+    icons: rx.Var[dict[str, Any]]
+    on_send: rx.EventHandler[_send_spec]
+    on_edit: rx.EventHandler[_edit_spec]
+
+
+class _ForgetDrafts(rx.Component):
+    library = _LIBRARY
+    tag = "ForgetDrafts"
+
+
+def from_composer_js(name: str) -> rx.Var:
+    """A handler of `assets/composer.js`: `compose` or `editMessage`."""
+    return rx.Var(name, _var_data=rx.vars.VarData(imports={_LIBRARY: [rx.ImportVar(tag=name)]}))
+
+
+def _my_last_row() -> rx.Var[Any]:
+    """The newest row that this person wrote, or null."""
+    recent, older = cast("rx.Var[Any]", Transcript.recent), cast("rx.Var[Any]", Transcript.older)
+    me = cast("rx.Var[int]", Viewer.me)
+    is_mine = rx.Var(f"((row) => row[1] === {me!s})", _var_data=me._get_all_var_data())
+    return rx.Var(
+        f"({recent!s}.findLast({is_mine!s}) ?? {older!s}.findLast({is_mine!s}) ?? null)",
+        _var_data=rx.vars.VarData.merge(
+            recent._get_all_var_data(), older._get_all_var_data(), is_mine._get_all_var_data()
+        ),
+    )
+
+
+def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored: Any, refused: Any) -> rx.Component:
+    """The form; `on_send(text, nonce)` gets each message and `on_edit(message, text, nonce)` each edit.
+
+    The nonce is made in the browser, one for each, and comes back in `stored` or `refused`. Until then the composer
+    keeps the text and sends it again after each loss of the connection, so that it is stored once.
     """
+    return _Composer.create(
+        me=Viewer.me,
+        thread=Transcript.thread,
+        people=Transcript.people,
+        last=_my_last_row(),
+        always=Transcript.reply_mode == "always",
+        opened=Presence.opened,
+        is_down=has_connection_errors,
+        stored=stored,
+        refused=refused,
+        limit=MAX_TEXT,
+        words=words.COMPOSER,
+        icons=icon_paths("send", "check", "pencil", "clock", "river"),
+        on_send=on_send,
+        on_edit=on_edit,
+    )
 
-    # Only these two: Reflex adds a field of its own for the text box's id.
-    def _submit(form: rx.Var[dict[str, str]]) -> Any:
-        fields = form.to(dict[str, str])
-        return on_send({"text": fields["text"], "nonce": fields["nonce"]})
 
-    return rx.el.form(
-        rx.el.div(
-            rx.el.textarea(
-                id=COMPOSER_ID,
-                name="text",
-                rows=1,
-                max_length=MAX_LENGTH,
-                auto_focus=True,
-                auto_complete="off",
-                placeholder=rx.cond(
-                    Transcript.reply_mode == "always", words.COMPOSER_PLACEHOLDER_ALWAYS, words.COMPOSER_PLACEHOLDER
-                ),
-                class_name=(
-                    "composer-text block min-h-6 w-full resize-none self-center bg-transparent py-2 leading-6 "
-                    "outline-none placeholder:text-muted-foreground"
-                ),
-                custom_attrs={
-                    "aria-label": words.COMPOSER_LABEL,
-                    "aria-describedby": "composer-hint",
-                    "enterKeyHint": "send",
-                    "dir": "auto",
-                    "onKeyDown": _from_composer_js("sendOnEnter"),
-                    "onInput": _from_composer_js("growWithText"),
-                },
-            ),
-            rx.el.input(type="hidden", name="nonce"),
-            rx.el.button(
-                icon("send", "size-5"),
-                type="submit",
-                class_name=(
-                    "composer-send mb-0.5 inline-flex size-9 shrink-0 cursor-pointer items-center justify-center "
-                    "self-end rounded-xl bg-primary text-primary-foreground transition-opacity hover:opacity-90"
-                ),
-                custom_attrs={"aria-label": words.SEND},
-            ),
-            class_name=(
-                "flex gap-2 rounded-2xl border border-border bg-card py-1 ps-4 pe-1.5 shadow-sm "
-                "focus-within:border-primary focus-within:ring-1 focus-within:ring-primary"
-            ),
-        ),
-        rx.el.p(
-            words.COMPOSER_HINT,
-            id="composer-hint",
-            class_name="hidden pt-1.5 text-center text-xs text-muted-foreground md:block",
-        ),
-        on_submit=_submit,
-        reset_on_submit=True,
-        class_name="composer mx-auto w-full max-w-3xl px-3 pb-3 pt-1 md:px-6",
-        custom_attrs={"onSubmitCapture": _from_composer_js("beforeSend")},
+def hint() -> rx.Component:
+    """The line under the composer."""
+    return rx.el.p(
+        words.COMPOSER_HINT,
+        id="composer-hint",
+        class_name="hidden pb-2 pt-1.5 text-center text-xs text-muted-foreground md:block",
     )
 
 
@@ -89,3 +106,8 @@ def read_only() -> rx.Component:
         words.READ_ONLY,
         class_name="mx-auto w-full max-w-3xl px-3 pb-5 pt-3 text-center text-sm text-muted-foreground md:px-6",
     )
+
+
+def forget_drafts() -> rx.Component:
+    """Removes what was written and not sent from the browser of somebody who was signed out."""
+    return _ForgetDrafts.create()

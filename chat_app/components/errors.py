@@ -6,6 +6,7 @@ from reflex_components_core.base.error_boundary import ErrorBoundary
 from reflex_components_core.react_router.dom import ReactRouterLink
 
 from chat_app.components import words
+from chat_app.components.composer import forget_drafts
 from chat_app.components.icons import icon
 
 _BUTTON = "cursor-pointer rounded-lg bg-primary px-4 py-2 text-sm font-medium text-primary-foreground hover:opacity-90"
@@ -42,7 +43,7 @@ def no_invite() -> rx.Component:
 
 def signed_out() -> rx.Component:
     """Fills the main part of every page of somebody who was signed out."""
-    return _apology(words.SIGNED_OUT_TITLE, words.SIGNED_OUT_TEXT, _reload_button())
+    return rx.fragment(forget_drafts(), _apology(words.SIGNED_OUT_TITLE, words.SIGNED_OUT_TEXT, _reload_button()))
 
 
 def _reload_button() -> rx.Component:

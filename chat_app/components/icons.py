@@ -41,11 +41,17 @@ _PATHS = {
     "leave": ("M13 4.5H5.5v15H13", "M10.5 12H20", "M16.3 8.3L20 12l-3.7 3.7"),
     "download": ("M12 4v11", "M7 10.5l5 5 5-5", "M5 19.5h14"),
     "copy": ("M9 9h10.5v10.5H9z", "M15 9V4.5H4.5V15H9"),
+    "check": ("M5 12.5l4.5 4.5L19 7.5",),
     "river": ("M5 4c0 6.5 7 6 7 12v5", "M19 4c0 6.5-7 6-7 12", "M12 4v5"),
 }
 
 # As attributes: Reflex makes a style sheet of the presentational ones when they are props.
 _SVG = {"viewBox": "0 0 24 24", "aria-hidden": "true", "focusable": "false"}
+
+
+def icon_paths(*names: str) -> dict[str, tuple[str, ...]]:
+    """The strokes of icons, for a component that draws them itself."""
+    return {name: _PATHS[name] for name in names}
 
 
 def icon(name: str, class_name: str = "size-4") -> rx.Component:

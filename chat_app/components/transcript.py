@@ -9,7 +9,7 @@ from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
 from chat_app.components.client import local_time, message_text, scroll_follow
-from chat_app.components.composer import COMPOSER_ID
+from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon
 from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
@@ -77,11 +77,17 @@ def _time(row: _RowView) -> rx.Component:
     return local_time(row.at, "text-xs text-muted-foreground")
 
 
+def _edited(row: _RowView) -> rx.Component:
+    return rx.cond(row.attempt > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
+
+
 def _mine(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.span(words.YOU, class_name="sr-only"),
+            rx.cond(may(Verb.POST), action.edit(row.text_name)),
             rx.cond(row.may_delete, action.delete(actions, row.message)),
+            _edited(row),
             _time(row),
             class_name="flex items-center justify-end gap-1 pb-1 pe-1",
         ),
@@ -115,6 +121,7 @@ def _from_person(row: _RowView, actions: Actions) -> rx.Component:
         _header(
             rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}),
             row,
+            _edited(row),
             rx.cond(row.may_delete, action.delete(actions, row.message)),
         ),
         _text(row, by_ai=False),
@@ -203,11 +210,11 @@ def _suggestion(text: str) -> rx.Component:
     return rx.el.button(
         text,
         type="button",
-        on_click=[rx.set_value(COMPOSER_ID, text), rx.set_focus(COMPOSER_ID)],
         class_name=(
             "cursor-pointer rounded-xl border border-border bg-card px-3.5 py-2 text-start text-sm "
             "text-muted-foreground hover:border-primary hover:text-foreground"
         ),
+        custom_attrs={"data-compose": text, "onClick": from_composer_js("compose")},
     )
 
 

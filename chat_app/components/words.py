@@ -156,11 +156,28 @@ SUGGESTIONS = (
     "@gpt compare SQLite and PostgreSQL in a table",
 )
 
-COMPOSER_LABEL = "Message"
-COMPOSER_PLACEHOLDER = "Message — @gpt asks the AI"
-COMPOSER_PLACEHOLDER_ALWAYS = "Message — the AI answers each one"
+COMPOSER = {
+    "label": "Message",
+    "placeholder": "Message — @gpt asks the AI",
+    "placeholderAlways": "Message — the AI answers each one",
+    "send": "Send",
+    "ask": "Ask GPT",
+    "askTitle": "Puts @gpt in the message: then the AI answers it",
+    "tooLong": "This is too long to be sent.",
+    "choices": "Who is meant",
+    "choiceAi": "asks the AI",
+    "choicesHint": "Names to choose from with up and down; Enter takes one.",
+    "editing": "Editing your message",
+    "editLabel": "Message, edited",
+    "save": "Save",
+    "cancel": "Cancel",
+    "sending": "Sending…",
+    "waiting": "Not sent yet. It goes as soon as the connection is back.",
+    "takeBack": "Take back",
+}
 COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line"
-SEND = "Send"
+EDIT_MESSAGE = "Edit this message"
+EDITED = "edited"
 
 DEMO_NOTICE_BEFORE = "Demo model – answers are made up offline. Set "
 DEMO_NOTICE_BETWEEN = " or "

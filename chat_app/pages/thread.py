@@ -12,7 +12,7 @@ from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.components import words
 from chat_app.components.actions import Actions
 from chat_app.components.client import attention
-from chat_app.components.composer import COMPOSER_ID, composer, read_only
+from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
 from chat_app.components.notices import demo_notice, notice, unsaved
 from chat_app.components.people import people_here, typing_line
@@ -73,19 +73,20 @@ class Composer(rx.State):
     """The nonces of the last drafts that were stored, and of those that the composer is to give back."""
 
     @remote
-    async def send(self, form: dict[str, Any]) -> Any:
+    async def send(self, form: dict[str, Any]) -> None:
         """Post a message; what could not be stored comes back to the composer."""
         try:
             draft = Draft.model_validate(form)
         except ValidationError:
-            return await tell(self, "The page sent something unexpected. Reload it.")
+            await tell(self, "The page sent something unexpected. Reload it.")
+            return
 
         async def post() -> None:
             who, thread_id = await who_asks(self), thread_in_address(self)
             tab, address = tab_of(self), address_of(self)
             await services().post(who, thread_id, draft.text, nonce=draft.nonce, tab=tab, address=address)
 
-        return None if await self._is_stored(draft.nonce, post()) else rx.set_value(COMPOSER_ID, draft.text)
+        await self._settle(draft.nonce, post())
 
     @remote
     async def edit(self, message_id: MessageId, text: str, nonce: Nonce) -> None:
@@ -95,9 +96,9 @@ class Composer(rx.State):
             who, thread_id = await who_asks(self), thread_in_address(self)
             await services().edit_message(who, thread_id, message_id, text, address=address_of(self))
 
-        await self._is_stored(nonce, edit())
+        await self._settle(nonce, edit())
 
-    async def _is_stored(self, nonce: str, storing: Awaitable[None]) -> bool:
+    async def _settle(self, nonce: str, storing: Awaitable[None]) -> None:
         """Wait until a draft is stored or refused, and tell the page which."""
         notice = ""
         try:
@@ -121,7 +122,6 @@ class Composer(rx.State):
                 self.refused = [*self.refused, nonce][-ANSWERS:]
             else:
                 self.stored = [*self.stored, nonce][-ANSWERS:]
-        return not notice
 
     @remote
     async def stop(self, message_id: MessageId) -> None:
@@ -200,7 +200,15 @@ def thread() -> rx.Component:
                 rx.cond(
                     Transcript.is_loaded & ~may(Verb.POST),
                     read_only(),
-                    composer(on_send=Composer.send),
+                    rx.fragment(
+                        composer(
+                            on_send=lambda text, nonce: Composer.send({"text": text, "nonce": nonce}),
+                            on_edit=Composer.edit,
+                            stored=Composer.stored,
+                            refused=Composer.refused,
+                        ),
+                        hint(),
+                    ),
                 ),
             ),
         ),

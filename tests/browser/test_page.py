@@ -73,13 +73,15 @@ async def test_what_could_not_be_stored_comes_back_to_the_composer(production_si
         await tab.send("Do not lose me")
         box = tab.page.get_by_role("textbox", name="Message")
         await expect(box).to_have_value("")
-        await expect(box).to_have_value("Do not lose me", timeout=30_000)
+        await box.press_sequentially("Nor me")
+        await expect(box).to_have_value("Do not lose me\n\nNor me", timeout=30_000)
         await expect(tab.page.get_by_role("alert")).to_contain_text("could not be stored")
     finally:
         lock.execute("ROLLBACK")
         lock.close()
     await box.press("Enter")
     await tab.shows("Do not lose me")
+    await tab.shows("Nor me")
     await expect(tab.page.locator("[role=alert]")).to_have_text("")
 
 
