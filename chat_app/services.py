@@ -21,6 +21,7 @@ from chat_app.llm import OpenAIModel
 from chat_app.members import InviteView, MemberView
 from chat_app.metrics import Metrics
 from chat_app.models import MemberRole, ReplyMode, Visibility
+from chat_app.presence import Presence
 from chat_app.readers import Readers
 from chat_app.readings import Readings
 from chat_app.replies import Model, Replies
@@ -83,6 +84,7 @@ class Services:
             has_changed=database.has_changed,
         )
         self._directory = directory
+        self._presence = Presence()
         self._readings = Readings(database, on_note=directory.read_up_to)
         self.tabs = Tabs(
             database,
@@ -92,6 +94,7 @@ class Services:
             directory=directory,
             endings=endings,
             readings=self._readings,
+            presence=self._presence,
         )
         self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
@@ -352,6 +355,7 @@ class Services:
             )
             if posted.is_new and address is not None:
                 await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._presence.stop_typing(thread_id, who.user_id)
         self._committed()
         if posted.stream_id is not None:
             self._replies.begin(posted.stream_id)

@@ -20,6 +20,7 @@ from chat_app.feeds import ThreadLine
 from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
 from chat_app.members import InviteUnknown, SharingRefused
+from chat_app.presence import Crowd
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
@@ -27,6 +28,8 @@ from chat_app.tabs import Frame, Tab, TabUpdate
 from chat_app.threads import NotNow, TitleRefused
 from chat_app.views import LISTED, MessageView
 
+TYPING_NAMED = 2
+"""People who are typing whom the page names."""
 FRESH = 8
 """Lines of the sidebar that the change of one sends again at most; the whole list goes once in as many."""
 QUEUE_STANDS = 20
@@ -155,6 +158,7 @@ async def show_signed_out(state: rx.State) -> None:
     async with state:
         viewer = await state.get_state(Viewer)
         update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], fresh=[], name="", me=0)
+        (await state.get_state(Presence))._show(Crowd(), 0)
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
@@ -272,12 +276,38 @@ class Presence(rx.State):
 
     opened: int = 0
     """Which opening of the thread this is: what the server knew of the tab before, it has to be told again."""
+    people: list[tuple[int, str, int]] = []
+    """Who is on the thread, twenty at most, as (person, name, hue)."""
+    count: int = 0
+    """How many people are."""
+    viewers: int = 0
+    """How many tabs are, besides the one that a reply is written to at once."""
+    typing: list[str] = []
+    """Names of some who are typing, besides this person."""
+    typing_count: int = 0
 
     @remote
     async def look(self, is_looking: bool) -> None:
         """Say whether somebody looks at the end of the thread in this tab; what it is sent meanwhile has been read."""
         if (tab := self._tab()) is not None:
             tab.look(is_looking=is_looking)
+
+    @remote
+    async def type(self) -> None:
+        """Say that somebody is typing in this tab."""
+        if (tab := self._tab()) is not None:
+            tab.type()
+
+    def _show(self, crowd: Crowd, me: int) -> None:
+        typing = [person.name for person in crowd.typing if person.user_id != me]
+        update_vars(
+            self,
+            people=[(person.user_id, person.name, person.hue) for person in crowd.people],
+            count=crowd.count,
+            viewers=max(0, crowd.tabs - 1),
+            typing=typing[:TYPING_NAMED],
+            typing_count=len(typing),
+        )
 
     def _tab(self) -> Tab | None:
         return services().tab_of(self.router.headers.cookie, tab_of(self))
@@ -347,7 +377,9 @@ class Live(rx.State):
                 transcript._empty()
                 update_vars(transcript, is_loaded=False)
             update_vars(transcript, thread=thread_id, is_missing=False)
-            (await self.get_state(Presence)).opened = time.time_ns() // 1_000_000
+            presence = await self.get_state(Presence)
+            presence._show(Crowd(), who.user_id)
+            presence.opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
@@ -361,6 +393,10 @@ class Live(rx.State):
                 viewer._list(update.lines)
             if update.line_changes:
                 viewer._list_changes(update.line_changes)
+            if update.crowd is not None:
+                (await self.get_state(Presence))._show(update.crowd, viewer.me)
+            if update.is_gone:
+                (await self.get_state(Presence))._show(Crowd(), viewer.me)
         if update.is_signed_out:
             await show_signed_out(self)
 

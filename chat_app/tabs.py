@@ -17,6 +17,7 @@ from chat_app.db import Database
 from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed, ThreadLine
 from chat_app.identity import Identity
 from chat_app.models import MemberRole
+from chat_app.presence import Crowd, Presence
 from chat_app.readings import Readings
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
 from chat_app.streaming.flusher import DATABASE_AWAY
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 FRAME_EVERY = 0.05
 """Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
+MARKS_EVERY = 2.0
+"""Seconds between two updates of a tab that carry marks: who is here and typing, and what is new in the sidebar."""
 CONGESTED_WAIT = 0.1
 """Seconds until a tab whose socket stands is looked at again."""
 TOUCH_EVERY = 60.0
@@ -61,6 +64,8 @@ class TabUpdate:
     """The whole list of threads, in place of what was listed before."""
     line_changes: dict[str, ThreadLine | None] = field(default_factory=dict)
     """Lines of the list that are new or other since, by thread; None is one that is gone."""
+    crowd: Crowd | None = None
+    """Who is on the thread."""
     read_up_to: int | None = None
     """Up to which message this person had read when they came, or came back; 0 if nothing has come since."""
     is_gone: bool = False
@@ -78,6 +83,7 @@ class TabUpdate:
             or self.thread
             or self.lines is not None
             or self.line_changes
+            or self.crowd
             or self.read_up_to is not None
             or self.is_gone
             or self.is_signed_out
@@ -168,6 +174,12 @@ class Tab:
         self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
+        self._may: Set[Verb] = frozenset()
+        self._line_changes: dict[str, ThreadLine | None] = {}
+        self._crowd: Crowd | None = None
+        self._crowd_told: Crowd | None = None
+        self._marks_due = 0.0
+        """When the marks that wait, those two, may be sent, by the loop's clock."""
         self._is_looking = False
         self._newest = 0
         """Position of the newest message that was told."""
@@ -180,6 +192,7 @@ class Tab:
         self._is_behind = True
         self._is_found = False
         self._is_drained = asyncio.Event()
+        self._is_here = False
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
@@ -224,6 +237,11 @@ class Tab:
         self._away_since = None
         self._woken.set()
 
+    def type(self) -> None:
+        """Say that somebody is typing in this tab."""
+        if Verb.POST in self._may:
+            self._tabs.presence.type(self.thread_id, self.who.user_id)
+
     def _note_reading(self) -> None:
         """Note what was read, now that all news are taken. A reply has been read when it has ended."""
         if not self._is_looking or self._is_behind or self._history:
@@ -246,6 +264,7 @@ class Tab:
             tabs.directory.watched(self.who.user_id, self._list_changed),
             tabs.endings.watched(self.who.session, self._signed_out),
             self._closing_texts(),
+            ExitStack() as being_here,
         ):
             while not self._is_over:
                 if is_congested():
@@ -254,14 +273,22 @@ class Tab:
                 if self._is_behind and not self._is_cut_off and not await self._catch_up():
                     await asyncio.sleep(RETRY_AFTER)
                     continue
+                if self._is_found and not self._is_here:
+                    self._is_here = True
+                    self._crowd_changed(
+                        being_here.enter_context(tabs.presence.here(self.thread_id, self.who, self._crowd_changed))
+                    )
                 self._woken.clear()
                 update = self._collect()
                 self._note_reading()
                 if not update:
+                    have_marks = self._crowd is not None or bool(self._line_changes)
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(TOUCH_EVERY):
+                        async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
                             await self._woken.wait()
                             continue
+                    if have_marks:
+                        continue
                 yield update
                 if update.is_gone or update.is_signed_out:
                     return
@@ -278,6 +305,7 @@ class Tab:
             text.close()
         self._texts.clear()
         self._history.clear()
+        self._crowd, self._line_changes, self._may = None, {}, frozenset()
         self._news = last
         self._woken.set()
         self._is_drained.set()
@@ -320,10 +348,10 @@ class Tab:
         self._news.people |= people
         self._news.thread = thread
         self._news.is_page, self._news.has_earlier = is_page, has_earlier
-        self._news.may = self._may_now(thread, roles)
+        self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
             self._news.read_up_to = 0 if unread is None else unread - 1
-        self._news.lines, self._news.line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
+        self._news.lines, self._line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
         for message in messages:
             self._take(message)
         self._history.reverse()  # the newest first: it is what the reader looks at
@@ -404,7 +432,7 @@ class Tab:
             self._news.people |= change.people
             self._news.thread = change.thread
             if change.roles is not None:
-                self._news.may = self._may_now(change.thread, change.roles)
+                self._news.may = self._may = self._may_now(change.thread, change.roles)
             for message in change.messages:
                 if message.version > self._seen_version:
                     self._take(message)
@@ -429,11 +457,21 @@ class Tab:
 
     def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
-            self._news.line_changes |= changes
+            self._line_changes |= changes
+            self._woken.set()
+
+    def _crowd_changed(self, crowd: Crowd) -> None:
+        if not self._is_cut_off:
+            self._crowd = None if crowd == self._crowd_told else crowd
             self._woken.set()
 
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
+        if (now := _now()) >= self._marks_due and not self._is_cut_off and (self._crowd or self._line_changes):
+            self._marks_due = now + MARKS_EVERY
+            update.crowd, self._crowd = self._crowd, None
+            self._crowd_told = update.crowd or self._crowd_told
+            update.line_changes, self._line_changes = self._line_changes, {}
         for message_id, text in tuple(self._texts.items()):
             update.frames += text.take()
             if text.is_drained():
@@ -451,6 +489,10 @@ class Tab:
         return update
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Tabs:
     """The open tabs of this process, by their tokens, and who drives what."""
 
@@ -464,6 +506,7 @@ class Tabs:
         directory: Directory,
         endings: Endings,
         readings: Readings,
+        presence: Presence,
     ) -> None:
         self.database = database
         self.hub = hub
@@ -472,6 +515,7 @@ class Tabs:
         self.directory = directory
         self.endings = endings
         self.readings = readings
+        self.presence = presence
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
         self.is_unsaved = False

@@ -175,6 +175,7 @@ HANDLERS: dict[str, Entry] = {
     "live.show_earlier": Entry(Verb.READ, arguments=lambda now: {"before": now.ended}),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
+    "presence.type": Entry(None),  # so of this
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
     "composer.new_thread": Entry(None),

@@ -122,6 +122,7 @@ class _Attention(rx.Component):
 
     opened: rx.Var[int]
     on_look: rx.EventHandler[_look_spec]
+    on_type: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 def thread_list() -> rx.Component:
@@ -137,8 +138,8 @@ def thread_list() -> rx.Component:
 
 
 def attention() -> rx.Component:
-    """Tells the server whether somebody looks at the end of the thread; shows nothing."""
-    return _Attention.create(opened=Presence.opened, on_look=Presence.look)
+    """Tells the server whether somebody looks at the end of the thread, and that they type; shows nothing."""
+    return _Attention.create(opened=Presence.opened, on_look=Presence.look, on_type=Presence.type)
 
 
 def _name_in_browser(var: Any) -> str:

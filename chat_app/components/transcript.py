@@ -12,6 +12,7 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import Entry, entries, local_day, local_time, message_text, scroll_follow
 from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon
+from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
@@ -168,6 +169,12 @@ def _reason(row: _RowView) -> rx.Component:
     )
 
 
+@rx.memo
+def _viewers() -> rx.Component:
+    # A component of its own, which alone is drawn again when somebody comes or goes.
+    return viewers()
+
+
 def _buttons(row: _RowView, actions: Actions) -> rx.Component:
     cut_off = rx.fragment(
         rx.cond(row.may(Verb.CONTINUE), action.go_on(actions, row.message)),
@@ -179,7 +186,9 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
         rx.cond(~row.is_cut_off & row.may(Verb.RETRY), action.retry_quietly(actions, row.message)),
     )
     return rx.el.div(
-        rx.cond(row.is_live, rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), ended),
+        rx.cond(
+            row.is_live, rx.fragment(rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), _viewers()), ended
+        ),
         rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-actions",

@@ -143,6 +143,15 @@ SIGN_OUT_ALL_ASK = (
 SIGNED_OUT_TITLE = "You were signed out"
 SIGNED_OUT_TEXT = "Load the page again to come back as a new guest."
 
+PEOPLE_HERE = "people here"
+AND = "and"
+MORE = "more"
+IS_TYPING = "is typing…"
+ARE_TYPING = "are typing…"
+OTHERS_ARE_TYPING = "others are typing…"
+ONE_VIEWER = "viewer"
+VIEWERS = "viewers"
+
 EMPTY_TITLE = "What are we talking about?"
 EMPTY_TEXT_BEFORE = "Everyone with this page sees what you write. Put "
 EMPTY_TEXT_AFTER = " in a message and the AI answers, live, for all of you."

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from chat_app.access import Verb
 from chat_app.feeds import ThreadLine
 from chat_app.llm import OnWait, Turn
+from chat_app.presence import Crowd
 from chat_app.streaming import Finish
 from chat_app.tabs import TabUpdate
 from tests.support.core import HandFed
@@ -71,6 +72,9 @@ class Screen:
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
         self.read_up_to = 0
+        self.crowd = Crowd()
+        self.marked_at: list[float] = []
+        """When an update with marks came, by the loop's clock."""
         self.is_unsaved = False
         self.updates = 0
         self.frames = 0
