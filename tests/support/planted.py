@@ -123,15 +123,13 @@ def plant_conversation(database: Path, texts: Sequence[str], *, apart: timedelta
     """An open thread in which two people take turns with these messages, the last one said now; return its id."""
     engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": 30})
     with Session(engine) as session:
-        people = [User(name=(name := secrets.token_hex(6)), key=name) for _ in range(2)]
-        session.add_all(people)
-        session.flush()
-        thread = Thread(title="Planted", owner_id=people[0].id, version=len(texts), last_position=len(texts))
+        people = [_user(session, secrets.token_hex(6)) for _ in range(2)]
+        thread = Thread(title="Planted", owner_id=people[0], version=len(texts), last_position=len(texts))
         session.add(thread)
         session.flush()
         for position, text in enumerate(texts, start=1):
             author, sent = people[position % 2], utc_now() - apart * (len(texts) - position)
-            message = Message(thread_id=thread.id, position=position, author_id=author.id, role=Role.USER, text=text)
+            message = Message(thread_id=thread.id, position=position, author_id=author, role=Role.USER, text=text)
             message.version, message.created = position, sent
             session.add(message)
             session.flush()
