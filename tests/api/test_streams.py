@@ -17,7 +17,8 @@ import pytest
 from chat_app.api import events as api_events
 from chat_app.db import Database
 from chat_app.models import MemberRole, Visibility
-from chat_app.streaming import Finish, SourceError
+from chat_app.readers import AT_ONCE
+from chat_app.streaming import Finish, Piece, SourceError, StreamId
 from tests.api.conftest import Caller, Interface
 from tests.support.meter import metered
 from tests.support.world import WITHIN, running_world
@@ -196,6 +197,19 @@ async def test_when_the_caller_goes_away_the_reply_goes_on(interface: Interface,
         source.say("and the end.", Finish())
         await interface.world.services.written()
         assert (await reply_in(ada, thread_id))["text"] == "The beginning and the end."
+
+
+async def test_a_reader_holds_little_of_a_long_text_at_a_time(interface: Interface) -> None:
+    text = "".join(map(str, range(30_000)))
+    async with interface.guest() as ada:
+        stream_id = StreamId(await ada.ask(await ada.thread()))
+        interface.world.model.source(0).say(text, Finish())
+        await interface.world.services.written()
+        who = await interface.world.services.recognise("", f"Bearer {ada.token}")
+        items = [item async for item in interface.world.services.follow(who, stream_id, 7)]
+    pieces = [item for item in items if isinstance(item, Piece)]
+    assert "".join(piece.text for piece in pieces) == text[7:]
+    assert max(len(piece.text) for piece in pieces) <= AT_ONCE
 
 
 @pytest.mark.parametrize("form", [EVENTS, PLAIN])
