@@ -73,6 +73,7 @@ class TabUpdate:
         return bool(
             self.frames
             or self.messages
+            or self.people
             or self.thread
             or self.lines is not None
             or self.line_changes
@@ -168,6 +169,8 @@ class Tab:
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
         self._may: Set[Verb] = frozenset()
+        self._people: set[int] = set()
+        """Whose names this tab was told."""
         self._line_changes: dict[str, ThreadLine | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
@@ -308,6 +311,7 @@ class Tab:
         tabs.tailer.wake()  # from now on there is something to tick for
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._news.people |= people
+        self._people |= people.keys()
         self._news.thread = thread
         self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
@@ -390,6 +394,7 @@ class Tab:
             self._seen_version = max(self._seen_version, change.thread.version)
         elif change.thread.version > self._seen_version:
             self._news.people |= change.people
+            self._people |= change.people.keys()
             self._news.thread = change.thread
             if change.roles is not None:
                 self._news.may = self._may = self._may_now(change.thread, change.roles)
@@ -414,6 +419,12 @@ class Tab:
             return
         self._news.is_unsaved = is_unsaved
         self._woken.set()
+
+    def renamed(self, user_id: int, name: str, hue: int) -> None:
+        """Somebody is called otherwise: tell it where they are shown."""
+        if user_id in self._people and not self._is_cut_off:
+            self._news.people[user_id] = (name, hue)
+            self._woken.set()
 
     def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
@@ -515,6 +526,12 @@ class Tabs:
         self.is_unsaved = is_unsaved
         for tab in tuple(self._open.values()):
             tab.tell_unsaved(is_unsaved=is_unsaved)
+
+    def renamed(self, user_id: int, name: str, hue: int) -> None:
+        """Tell every open tab that shows this person how they are called now."""
+        self.presence.rename(user_id, name, hue)
+        for tab in tuple(self._open.values()):
+            tab.renamed(user_id, name, hue)
 
     def end_all(self) -> None:
         """Send nothing more to anybody."""
