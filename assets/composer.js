@@ -8,7 +8,7 @@
 import { createElement as h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { completed, completionAt, joined, lengthOf, mentionsAi, withMention, withoutMention } from "$/public/composer_text.js";
 import { createDrafts } from "$/public/drafts.js";
-import { textOf } from "$/public/transcript_text.js";
+import { lastRowOf, textOf } from "$/public/transcript_feed.js";
 
 const NONCE_BYTES = 12;
 const SAVE_MS = 400;
@@ -233,7 +233,7 @@ export function ForgetDrafts() {
 
 /** Where a message is written; `onSend(text, nonce)` and `onEdit(message, text, nonce)` are given each until stored. */
 export function Composer(props) {
-  const { me, thread, people, last, always, isDown, limit, words, icons } = props;
+  const { me, thread, people, always, isDown, limit, words, icons } = props;
   const { box, text, setText, put } = useBox();
   const [editing, setEditing] = useState(null); // { message, before, draft }
   const others = useMemo(
@@ -330,9 +330,10 @@ export function Composer(props) {
     if (event.key === "Escape" && editing) {
       event.preventDefault();
       endEdit();
-    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && last) {
+    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me)) {
       event.preventDefault();
-      beginEdit(last[0], textOf(`${last[0]}.${last[4]}`));
+      const [message, , , , version] = lastRowOf(me);
+      beginEdit(message, textOf(`${message}.${version}`));
     } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (event.repeat) return;

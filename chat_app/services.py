@@ -244,6 +244,22 @@ class Services:
             found = [await views.with_stored_text(session, message) for message in found]
             return found, await views.people(session, sorted({message.author_id for message in found}))
 
+    async def show_earlier(self, who: Identity, thread_id: str, message_id: int, *, tab: str) -> list[MessageView]:
+        """Let this person's tab, if it is open, show the messages before one of the thread; return them.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        while True:
+            if (shown_in := self.tabs.on_thread(tab, who, thread_id)) is not None:
+                await shown_in.drained()
+            async with self.database.read() as session:
+                thread = await views.find(session, thread_id, who.user_id)
+                found, has_more = await views.page_of_messages(session, thread_id, before=message_id)
+                people = await views.people(session, sorted({message.author_id for message in found}))
+            if shown_in is None or shown_in.show_earlier(thread, found, people, has_more=has_more):
+                return found
+
     async def export(self, who: Identity, thread_id: str) -> AsyncGenerator[list[Exported]]:
         """All messages of a thread in order, some at a time; who may read it is asked anew for each lot.
 

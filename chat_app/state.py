@@ -9,7 +9,7 @@ import functools
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -28,8 +28,6 @@ from chat_app.tabs import Frame, Tab, TabUpdate
 from chat_app.threads import NotNow, SettingRefused, TitleRefused
 from chat_app.views import LISTED, MessageView
 
-RECENT = 20
-"""Rows that a new message sends again at most, twice over; what is older is sent once in as many messages."""
 TYPING_NAMED = 2
 """People who are typing whom the page names."""
 FRESH = 8
@@ -48,7 +46,7 @@ NO_INVITE = "This invite does not work any more. Ask for a new one."
 _running = AtOnce(HANDLERS_AT_ONCE)
 
 Row = tuple[int, int, int, str, int, str]
-"""A message as the page lists it: (message, author, at, status, attempt, reason).
+"""A message as the page lists it: (message, author, at, status, attempt, reason). Rows travel as frames, see `Live.r`.
 
 `message` is the message's id and `attempt` the newest version of its text (for a person's message, how often it was
 edited); together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
@@ -56,6 +54,11 @@ edited); together they name the text that the page shows in that row, as "messag
 is "" for a person's message and a stream's status for a reply; `reason` is the sentence a person reads when a reply
 ended otherwise than well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
+
+
+RowFrame = tuple[Literal["page", "news", "earlier"], list[Row], list[int], bool]
+"""Rows on their way: (kind, rows, messages that are gone, whether there are earlier ones); see assets/row_store.js."""
+NO_ROWS: RowFrame = ("page", [], [], False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,6 +162,7 @@ async def show_signed_out(state: rx.State) -> None:
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
+        (await state.get_state(Live)).r = [NO_ROWS]
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -228,14 +232,12 @@ class Viewer(rx.State):
 
 
 class Transcript(rx.State):
-    """The thread that this tab shows: metadata only, never a message's text."""
+    """The thread that this tab shows, and who wrote in it; its messages are in the browser alone."""
 
     thread: str = ""
     title: str = ""
     reply_mode: str = "mention"
     people: dict[str, Person] = {}
-    older: list[Row] = []
-    recent: list[Row] = []
     is_loaded: bool = False
     is_missing: bool = False
     may: list[str] = []
@@ -252,20 +254,7 @@ class Transcript(rx.State):
 
     def _show(self, update: TabUpdate) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
-        gone = {message.id for message in update.messages if message.is_deleted}
-        rows = {message.id: row_of(message) for message in update.messages if not message.is_deleted}
-        recent = [rows.pop(row[0], row) for row in self.recent if row[0] not in gone]
-        older = [rows.pop(row[0], row) for row in self.older if row[0] not in gone]
-        # What was deleted and comes back has its place among the others; a new row is the last.
-        if rows and older and min(rows) < older[-1][0]:
-            back = {message: row for message, row in rows.items() if message < older[-1][0]}
-            older = sorted([*older, *back.values()])
-            rows = {message: row for message, row in rows.items() if message not in back}
-        recent = sorted([*recent, *rows.values()])
-        if len(recent) > 2 * RECENT:
-            older += recent[:-RECENT]
-            recent = recent[-RECENT:]
-        update_vars(self, people={**self.people, **people}, older=older, recent=recent)
+        update_vars(self, people={**self.people, **people})
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
@@ -281,7 +270,7 @@ class Transcript(rx.State):
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        update_vars(self, title="", people={}, older=[], recent=[], may=[], looked_at={}, read_up_to=0)
+        update_vars(self, title="", people={}, may=[], looked_at={}, read_up_to=0)
 
 
 def may(verb: Verb) -> rx.Var[bool]:
@@ -332,10 +321,11 @@ class Presence(rx.State):
 
 
 class Live(rx.State):
-    """The text on its way to this tab."""
+    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js)."""
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
+    r: list[RowFrame] = []
 
     @by_page_load
     async def watch(self) -> None:
@@ -351,6 +341,7 @@ class Live(rx.State):
             async with self:
                 transcript = await self.get_state(Transcript)
                 transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
+                self.r = [NO_ROWS]
                 update_vars(transcript, is_loaded=True)
                 (await self.get_state(Viewer))._list([])
 
@@ -362,6 +353,11 @@ class Live(rx.State):
         if text and message.name == name:
             async with self:
                 self.f = [(name, have, text)]
+
+    @remote
+    async def show_earlier(self, before: MessageId) -> None:
+        """Show the page of messages that stands before one; the tab's own loop brings it."""
+        await services().show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
 
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
@@ -381,6 +377,7 @@ class Live(rx.State):
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
+            self.r = []
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
@@ -395,6 +392,8 @@ class Live(rx.State):
         async with self:
             if update.frames:
                 self.f = update.frames
+            if rows := row_frames(update):
+                self.r = rows
             (await self.get_state(Transcript))._show(update)
             viewer = await self.get_state(Viewer)
             if update.lines is not None:
@@ -410,6 +409,20 @@ class Live(rx.State):
                 (await self.get_state(Presence))._show(Crowd(), viewer.me)
         if update.is_signed_out:
             await show_signed_out(self)
+
+
+def row_frames(update: TabUpdate) -> list[RowFrame]:
+    """What an update says of the rows of the transcript."""
+    if update.is_gone:
+        return [NO_ROWS]
+    frames: list[RowFrame] = []
+    if update.is_page or update.messages:
+        gone = [message.id for message in update.messages if message.is_deleted]
+        rows = [row_of(message) for message in update.messages if not message.is_deleted]
+        frames.append(("page" if update.is_page else "news", rows, gone, update.has_earlier))
+    if update.earlier is not None:
+        frames.append(("earlier", [row_of(message) for message in update.earlier], [], update.has_earlier))
+    return frames
 
 
 def row_of(message: MessageView) -> Row:

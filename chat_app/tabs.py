@@ -7,7 +7,7 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
@@ -50,6 +50,12 @@ class TabUpdate:
 
     frames: list[Frame] = field(default_factory=list)
     messages: list[MessageView] = field(default_factory=list)
+    is_page: bool = False
+    """Whether the messages are the newest of the thread, all that the tab is to show; else what is new or changed."""
+    earlier: list[MessageView] | None = None
+    """The messages before the oldest that the tab shows, which it has asked for."""
+    has_earlier: bool = False
+    """Of a page or of earlier messages: whether there are others before them."""
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
@@ -74,6 +80,7 @@ class TabUpdate:
             self.frames
             or self.messages
             or self.people
+            or self.earlier is not None
             or self.thread
             or self.lines is not None
             or self.line_changes
@@ -187,12 +194,41 @@ class Tab:
         self._told_version = 0
         self._is_behind = True
         self._is_found = False
+        self._is_drained = asyncio.Event()
         self._is_here = False
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
         self._is_over = True
         self._woken.set()
+        self._is_drained.set()
+
+    async def drained(self) -> None:
+        """Wait until the page that was read for this tab is on its way, or nothing is to be sent any more."""
+        await self._is_drained.wait()
+
+    def show_earlier(
+        self, thread: ThreadView, messages: Sequence[MessageView], people: dict[int, tuple[str, int]], *, has_more: bool
+    ) -> bool:
+        """Send messages from before those that it shows, as they were at the thread's version; live ones are followed.
+
+        False if they are to be read again, once it is `drained`: something newer is known, or an earlier page waits.
+        """
+        if self._is_over or self._is_cut_off:
+            return True
+        if thread.version < self._seen_version or not self._is_drained.is_set():
+            return False
+        self._is_drained.clear()
+        self._news.earlier, self._news.has_earlier = list(messages), has_more
+        self._news.people |= people
+        for message in reversed(messages):  # the reader comes to the newest first
+            if not message.is_live:
+                self._shown[message.name] = len(message.text)
+                self._history.append((message.name, 0, message.text))  # its page may have let go of it since
+            elif message.id not in self._texts:
+                self._begin(message)
+        self._woken.set()
+        return True
 
     def look(self, *, is_looking: bool) -> None:
         """Say whether somebody looks at the end of the thread in this tab: what it is sent meanwhile has been read."""
@@ -275,6 +311,7 @@ class Tab:
         self._crowd, self._line_changes, self._may = None, {}, frozenset()
         self._news = last
         self._woken.set()
+        self._is_drained.set()
 
     async def _catch_up(self) -> bool:
         """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
@@ -293,10 +330,11 @@ class Tab:
         while True:
             async with tabs.database.read() as session:
                 thread = await views.find(session, self.thread_id, self.who.user_id)
-                if self._told_version:
-                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
+                has_earlier, is_page = False, not self._told_version
+                if is_page:
+                    messages, has_earlier = await views.page_of_messages(session, self.thread_id)
                 else:
-                    messages = await views.newest_messages(session, self.thread_id)
+                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await views.roles(session, self.thread_id, self.who.user_id)
                 listed = await views.listed(session, self.who.user_id)
                 readings = await views.readings(session, [self.who.user_id], [entry.id for entry in listed])
@@ -313,6 +351,7 @@ class Tab:
         self._news.people |= people
         self._people |= people.keys()
         self._news.thread = thread
+        self._news.is_page, self._news.has_earlier = is_page, has_earlier
         self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
             self._news.read_up_to = 0 if unread is None else unread - 1
@@ -328,6 +367,7 @@ class Tab:
         for name, offset, _ in reversed(self._history):
             self._shown[name] = offset
         self._history.clear()
+        self._is_drained.clear()
         self._news = TabUpdate(is_unsaved=self._news.is_unsaved, read_up_to=self._news.read_up_to)
         self._is_behind = True
 
@@ -456,6 +496,7 @@ class Tab:
             update.frames.append(frame)
         if not self._history:
             self._told_version = self._seen_version
+            self._is_drained.set()
         return update
 
 
@@ -503,6 +544,11 @@ class Tabs:
             tab.end()
             if self._open.get(token) is tab:
                 del self._open[token]
+
+    def on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
+        """This person's tab of that name, if it is open on the thread."""
+        tab = self._open.get(token)
+        return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None
 
     def find(self, token: str, session: str) -> Tab | None:
         """The open tab of this name, if it was opened with this session: a name alone is no proof."""

@@ -257,6 +257,7 @@ def thread() -> rx.Component:
                         on_continue=Composer.go_on,
                         on_delete=Composer.delete,
                         on_look=Live.look_at,
+                        on_earlier=Live.show_earlier,
                     )
                 ),
                 unsaved(),

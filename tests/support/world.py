@@ -38,6 +38,7 @@ class OpenTab:
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=self._looks_congested):
             self.screen.updates += 1
+            self.screen.take_in(update)
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
             self.screen.is_signed_out = update.is_signed_out
