@@ -43,7 +43,7 @@ for found in pkgutil.iter_modules(pages.__path__):
     importlib.import_module(f"{pages.__name__}.{found.name}")
 rx.State.setup_dynamic_args(get_route_args(thread.ROUTE))  # as adding the page does
 
-SECRET = "what nobody outside may know"
+SECRET = "What nobody outside may know"
 DAY = timedelta(days=1)
 READERS = {Verb.READ}
 """Verbs that change nothing; whether it was done is whether the text was sent."""
