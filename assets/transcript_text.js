@@ -165,6 +165,7 @@ const PLUGINS = { code };
 const CONTROLS = { code: { copy: true, download: false }, table: false };
 const REMEND = { linkMode: "text-only" };
 const LINK_SAFETY = { enabled: false };
+const THEMES = ["github-light", "github-dark-default"]; // "github-dark" has comments that are too faint to read
 
 const Markdown = memo(({ text, isLive }) =>
   createElement(
@@ -179,6 +180,7 @@ const Markdown = memo(({ text, isLive }) =>
       controls: CONTROLS,
       remend: REMEND,
       linkSafety: LINK_SAFETY,
+      shikiTheme: THEMES,
       lineNumbers: false,
       codeBlockMaxHeight: 0,
       tableMaxHeight: 0,

@@ -133,6 +133,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
 MessageId = Annotated[int, Field(ge=1, lt=2**31)]
 TextName = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,4}$")]
 Offset = Annotated[int, Field(ge=0, lt=2**31)]
+Asked = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 async def tell(state: rx.State, notice: str) -> None:
@@ -278,6 +279,14 @@ class Presence(rx.State):
 
     opened: int = 0
     """Which opening of the thread this is: what the server knew of the tab before, it has to be told again."""
+    answered: int = 0
+    """The number of the page's last question that was answered."""
+
+    @remote
+    async def answer(self, number: Asked) -> None:
+        """Answer a page that wonders whether its connection still is one."""
+        async with self:
+            self.answered = number
 
     @remote
     async def look(self, is_looking: bool) -> None:

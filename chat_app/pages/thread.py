@@ -14,8 +14,8 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice, unsaved
-from chat_app.components.sidebar import sidebar
+from chat_app.components.notices import demo_notice, notice, notice_button, tidings, unsaved
+from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
 from chat_app.identity import NotRecognised, SignedOut
@@ -172,11 +172,15 @@ def thread() -> rx.Component:
     return layout.shell(
         sidebar(on_new_thread=Composer.new_thread),
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
-        thread_menu(
-            ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
+        rx.fragment(
+            notice_button(ICON_BUTTON),
+            thread_menu(
+                ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
+            ),
         ),
         demo_notice(),
         attention(),
+        tidings(),
         rx.cond(
             Transcript.is_missing,
             not_found(),
