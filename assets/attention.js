@@ -1,11 +1,13 @@
-/** What the server is told of the person at the page: whether they look at the end of the thread. */
+/** What the server is told of the person at the page: whether they look at the end of the thread, and that they type. */
 
 import { useEffect, useRef } from "react";
 
 const LOOK_EVERY_MS = 1_000;
 const LOOKS = 2; // in a row: a glance on the way to somewhere else is none
+const TYPES_EVERY_MS = 3_000; // half of how long the mark lasts (presence.py)
 const NEAR_PX = 40;
 const BOX = ".scroll-follow-box";
+const COMPOSER = ".composer-text";
 
 function sees() {
   const box = document.querySelector(BOX);
@@ -15,13 +17,31 @@ function sees() {
 
 /**
  * Shows nothing. `onLook(isLooking)` is called when that has changed; and with each `opened` anew, for the server
- * knows nothing of what was before.
+ * knows nothing of what was before. `onType()` is called while something is being typed, now and then.
  */
-export function Attention({ opened, onLook }) {
-  const latest = useRef(onLook);
+export function Attention({ opened, onLook, onType }) {
+  const latest = useRef({});
   useEffect(() => {
-    latest.current = onLook;
+    latest.current = { onLook, onType };
   });
+
+  useEffect(() => {
+    let typedAt = -Infinity;
+    const type = ({ target }) => {
+      if (!target.matches(COMPOSER) || target.value.trim() === "" || performance.now() - typedAt < TYPES_EVERY_MS) return;
+      typedAt = performance.now();
+      latest.current.onType();
+    };
+    const send = () => {
+      typedAt = -Infinity;
+    };
+    document.addEventListener("input", type);
+    document.addEventListener("message-sent", send);
+    return () => {
+      document.removeEventListener("input", type);
+      document.removeEventListener("message-sent", send);
+    };
+  }, [opened]);
 
   useEffect(() => {
     if (!opened) return undefined;
@@ -31,7 +51,7 @@ export function Attention({ opened, onLook }) {
       looks = sees() ? looks + 1 : 0;
       if (looks >= LOOKS === isLooking) return;
       isLooking = !isLooking;
-      latest.current(isLooking);
+      latest.current.onLook(isLooking);
     };
     const leave = () => document.visibilityState === "visible" || look();
     const timer = setInterval(look, LOOK_EVERY_MS);

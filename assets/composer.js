@@ -9,7 +9,7 @@ import { createElement as h, useCallback, useEffect, useLayoutEffect, useMemo, u
 import { useLocation } from "react-router";
 import { completed, completionAt, joined, lengthOf, mentionsAi, withMention, withoutMention } from "$/public/composer_text.js";
 import { createDrafts } from "$/public/drafts.js";
-import { textOf } from "$/public/transcript_text.js";
+import { lastRowOf, textOf } from "$/public/transcript_feed.js";
 
 const NONCE_BYTES = 12;
 const SAVE_MS = 400;
@@ -234,17 +234,18 @@ export function ForgetDrafts() {
 
 /** Where a message is written; `onSend(text, nonce)` and `onEdit(message, text, nonce)` are given each until stored. */
 export function Composer(props) {
-  const { me, shown, people, always, isDown, limit, words, icons } = props;
+  const { me, shown, people, here, always, isDown, limit, words, icons } = props;
   // By the address, and not by the state, which follows it: what is sent goes to the address's thread.
   const thread = THREAD.exec(useLocation().pathname)?.[1] ?? "";
-  const last = shown === thread ? props.last : null;
   const { box, text, setText, put } = useBox();
   const [editing, setEditing] = useState(null); // { message, before, draft }
   const [hasty, setHasty] = useState(null); // what was to be sent before the page knew for whom
-  const others = useMemo(
-    () => Object.entries(people ?? {}).flatMap(([id, person]) => (Number(id) === me ? [] : [person])),
-    [people, me],
-  );
+  const others = useMemo(() => {
+    const byId = new Map(Object.entries(people).map(([id, person]) => [Number(id), person]));
+    for (const [id, name, hue] of here) byId.set(id, { name, hue });
+    byId.delete(me);
+    return [...byId.values()];
+  }, [people, here, me]);
   const { completion, look, close, take, onKey } = useCompletion(others, box, put);
 
   const beginEdit = useCallback(
@@ -349,9 +350,10 @@ export function Composer(props) {
     if (event.key === "Escape" && editing) {
       event.preventDefault();
       endEdit();
-    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && last) {
+    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me) && shown === thread) {
       event.preventDefault();
-      beginEdit(last[0], textOf(`${last[0]}.${last[4]}`));
+      const [message, , , , version] = lastRowOf(me);
+      beginEdit(message, textOf(`${message}.${version}`));
     } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (event.repeat) return;

@@ -30,12 +30,13 @@ export function download({ currentTarget: link }) {
 /** Copies the address of the button's data-path, or what stands in the field beside it. */
 export async function copy({ currentTarget: button }) {
   const { path } = button.dataset;
-  await write(path ? location.origin + path : button.parentElement.querySelector("input").value, button);
+  await writeToClipboard(path ? location.origin + path : button.parentElement.querySelector("input").value, button);
   button.dataset.copied = "";
   setTimeout(() => delete button.dataset.copied, COPIED_MS);
 }
 
-async function write(text, button) {
+/** Puts a text into the clipboard, at the press of `button`. */
+export async function writeToClipboard(text, button) {
   try {
     return await navigator.clipboard.writeText(text);
   } catch {

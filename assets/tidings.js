@@ -8,9 +8,11 @@
 
 import { createElement as h, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { createNews } from "$/public/news.js";
+import { useEntries } from "$/public/transcript_feed.js";
 
 const WANTED = "tributary:notices";
 const SAID_MS = 5_000;
+const MOST_SAID = 3; // sentences at a time, the newest
 
 const looksElsewhere = () => document.visibilityState === "hidden" || !document.hasFocus();
 
@@ -93,7 +95,8 @@ function useTitle(title, brand, mark) {
 }
 
 /** Watches the rows of a thread; shows nothing to the eye. */
-export function Tidings({ thread, title, isLoaded, older, recent, me, people, words }) {
+export function Tidings({ thread, title, isLoaded, me, people, words }) {
+  const entries = useEntries();
   const [said, setSaid] = useState("");
   const [missed, setMissed] = useState({ count: 0, isDone: false });
   const news = useRef({ thread: "", look: () => [] });
@@ -111,14 +114,17 @@ export function Tidings({ thread, title, isLoaded, older, recent, me, people, wo
   useEffect(() => {
     if (!isLoaded || !me) return;
     if (news.current.thread !== thread) news.current = { thread, look: createNews().look };
-    const found = news.current.look([...older, ...recent], me);
+    const found = news.current.look(
+      entries.map(([row]) => row),
+      me,
+    );
     if (found.length === 0) return;
-    setSaid(found.map(tell).join(" "));
+    setSaid(found.map(tell).slice(-MOST_SAID).join(" "));
     if (!looksElsewhere()) return;
     const count = found.filter(({ kind }) => kind === "message").length;
     const isDone = found.some(({ kind, isMine }) => kind === "ended" && isMine);
     setMissed((was) => ({ count: was.count + count, isDone: was.isDone || isDone }));
-  }, [thread, isLoaded, older, recent, me, tell]);
+  }, [thread, isLoaded, entries, me, tell]);
   useEffect(() => {
     const timer = setTimeout(() => setSaid(""), SAID_MS); // so that the same sentence is heard again
     return () => clearTimeout(timer);

@@ -5,7 +5,7 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.components.client import text_feed
+from chat_app.components.client import transcript_feed
 from chat_app.components.errors import page_error_boundary, signed_out
 from chat_app.components.keyboard import MAIN_ID, keyboard, skip_link
 from chat_app.components.notices import connection
@@ -47,6 +47,6 @@ def app_wraps(on_gap: Callable[..., Any]) -> dict[tuple[int, str], Callable[[boo
     """
     return {
         (55, "ErrorBoundary"): lambda _: page_error_boundary(),
-        # The texts' feed is here because a page itself may come to life after its first updates have arrived.
-        (5, "Overlay"): lambda _: rx.fragment(text_feed(on_gap), connection()),
+        # The feed is here because a page itself may come to life after its first updates have arrived.
+        (5, "Overlay"): lambda _: rx.fragment(transcript_feed(on_gap), connection()),
     }

@@ -21,6 +21,7 @@ from chat_app.llm import OpenAIModel
 from chat_app.members import InviteView, MemberView
 from chat_app.metrics import Metrics
 from chat_app.models import MemberRole, ReplyMode, Visibility
+from chat_app.presence import Presence
 from chat_app.readers import Readers
 from chat_app.readings import Readings
 from chat_app.replies import Model, Replies
@@ -83,6 +84,7 @@ class Services:
             has_changed=database.has_changed,
         )
         self._directory = directory
+        self._presence = Presence()
         self._readings = Readings(database, on_note=directory.read_up_to)
         self.tabs = Tabs(
             database,
@@ -92,6 +94,7 @@ class Services:
             directory=directory,
             endings=endings,
             readings=self._readings,
+            presence=self._presence,
         )
         self.readers = Readers(database, self._hub, self._tailer, feed=feed, endings=endings)
         self._rates = Rates(settings)
@@ -227,6 +230,22 @@ class Services:
             found = [await views.with_stored_text(session, message) for message in found]
             return found, await views.people(session, sorted({message.author_id for message in found}))
 
+    async def show_earlier(self, who: Identity, thread_id: str, message_id: int, *, tab: str) -> list[MessageView]:
+        """Let this person's tab, if it is open, show the messages before one of the thread; return them.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        while True:
+            if (shown_in := self.tabs.on_thread(tab, who, thread_id)) is not None:
+                await shown_in.drained()
+            async with self.database.read() as session:
+                thread = await views.find(session, thread_id, who.user_id)
+                found, has_more = await views.page_of_messages(session, thread_id, before=message_id)
+                people = await views.people(session, sorted({message.author_id for message in found}))
+            if shown_in is None or shown_in.show_earlier(thread, found, people, has_more=has_more):
+                return found
+
     async def export(self, who: Identity, thread_id: str) -> AsyncGenerator[list[Exported]]:
         """All messages of a thread in order, some at a time; who may read it is asked anew for each lot.
 
@@ -336,6 +355,7 @@ class Services:
             )
             if posted.is_new and address is not None:
                 await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._presence.stop_typing(thread_id, who.user_id)
         self._committed()
         if posted.stream_id is not None:
             self._replies.begin(posted.stream_id)

@@ -9,7 +9,7 @@ import functools
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ from chat_app.feeds import ThreadLine
 from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
 from chat_app.members import InviteUnknown, SharingRefused
+from chat_app.presence import Crowd
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
@@ -27,8 +28,8 @@ from chat_app.tabs import Frame, Tab, TabUpdate
 from chat_app.threads import NotNow, TitleRefused
 from chat_app.views import LISTED, MessageView
 
-RECENT = 20
-"""Rows that a new message sends again at most, twice over; what is older is sent once in as many messages."""
+TYPING_NAMED = 2
+"""People who are typing whom the page names."""
 FRESH = 8
 """Lines of the sidebar that the change of one sends again at most; the whole list goes once in as many."""
 QUEUE_STANDS = 20
@@ -45,7 +46,7 @@ NO_INVITE = "This invite does not work any more. Ask for a new one."
 _running = AtOnce(HANDLERS_AT_ONCE)
 
 Row = tuple[int, int, int, str, int, str]
-"""A message as the page lists it: (message, author, at, status, attempt, reason).
+"""A message as the page lists it: (message, author, at, status, attempt, reason). Rows travel as frames, see `Live.r`.
 
 `message` is the message's id and `attempt` the newest version of its text (for a person's message, how often it was
 edited); together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
@@ -53,6 +54,11 @@ edited); together they name the text that the page shows in that row, as "messag
 is "" for a person's message and a stream's status for a reply; `reason` is the sentence a person reads when a reply
 ended otherwise than well. A tuple and not an object: a hundred rows must stay near 3 KB.
 """
+
+
+RowFrame = tuple[Literal["page", "news", "earlier"], list[Row], list[int], bool]
+"""Rows on their way: (kind, rows, messages that are gone, whether there are earlier ones); see assets/row_store.js."""
+NO_ROWS: RowFrame = ("page", [], [], False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,9 +159,11 @@ async def show_signed_out(state: rx.State) -> None:
     async with state:
         viewer = await state.get_state(Viewer)
         update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], fresh=[], name="", me=0)
+        (await state.get_state(Presence))._show(Crowd(), 0)
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
+        (await state.get_state(Live)).r = [NO_ROWS]
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -222,14 +230,12 @@ class Viewer(rx.State):
 
 
 class Transcript(rx.State):
-    """The thread that this tab shows: metadata only, never a message's text."""
+    """The thread that this tab shows, and who wrote in it; its messages are in the browser alone."""
 
     thread: str = ""
     title: str = ""
     reply_mode: str = "mention"
     people: dict[str, Person] = {}
-    older: list[Row] = []
-    recent: list[Row] = []
     is_loaded: bool = False
     is_missing: bool = False
     may: list[str] = []
@@ -243,15 +249,7 @@ class Transcript(rx.State):
 
     def _show(self, update: TabUpdate) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
-        gone = {message.id for message in update.messages if message.is_deleted}
-        rows = {message.id: row_of(message) for message in update.messages if not message.is_deleted}
-        recent = [rows.pop(row[0], row) for row in self.recent if row[0] not in gone]
-        older = [rows.pop(row[0], row) for row in self.older if row[0] not in gone]
-        recent += rows.values()
-        if len(recent) > 2 * RECENT:
-            older += recent[:-RECENT]
-            recent = recent[-RECENT:]
-        update_vars(self, people={**self.people, **people}, older=older, recent=recent)
+        update_vars(self, people={**self.people, **people})
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
@@ -266,7 +264,7 @@ class Transcript(rx.State):
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        update_vars(self, title="", people={}, older=[], recent=[], may=[], looked_at={}, read_up_to=0)
+        update_vars(self, title="", people={}, may=[], looked_at={}, read_up_to=0)
 
 
 def may(verb: Verb) -> rx.Var[bool]:
@@ -279,6 +277,15 @@ class Presence(rx.State):
 
     opened: int = 0
     """Which opening of the thread this is: what the server knew of the tab before, it has to be told again."""
+    people: list[tuple[int, str, int]] = []
+    """Who is on the thread, twenty at most, as (person, name, hue)."""
+    count: int = 0
+    """How many people are."""
+    viewers: int = 0
+    """How many tabs are, besides the one that a reply is written to at once."""
+    typing: list[str] = []
+    """Names of some who are typing, besides this person."""
+    typing_count: int = 0
     answered: int = 0
     """The number of the page's last question that was answered."""
 
@@ -294,15 +301,33 @@ class Presence(rx.State):
         if (tab := self._tab()) is not None:
             tab.look(is_looking=is_looking)
 
+    @remote
+    async def type(self) -> None:
+        """Say that somebody is typing in this tab."""
+        if (tab := self._tab()) is not None:
+            tab.type()
+
+    def _show(self, crowd: Crowd, me: int) -> None:
+        typing = [person.name for person in crowd.typing if person.user_id != me]
+        update_vars(
+            self,
+            people=[(person.user_id, person.name, person.hue) for person in crowd.people],
+            count=crowd.count,
+            viewers=max(0, crowd.tabs - 1),
+            typing=typing[:TYPING_NAMED],
+            typing_count=len(typing),
+        )
+
     def _tab(self) -> Tab | None:
         return services().tab_of(self.router.headers.cookie, tab_of(self))
 
 
 class Live(rx.State):
-    """The text on its way to this tab."""
+    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js)."""
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
+    r: list[RowFrame] = []
 
     @by_page_load
     async def watch(self) -> None:
@@ -318,6 +343,7 @@ class Live(rx.State):
             async with self:
                 transcript = await self.get_state(Transcript)
                 transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
+                self.r = [NO_ROWS]
                 update_vars(transcript, is_loaded=True)
                 (await self.get_state(Viewer))._list([])
 
@@ -329,6 +355,11 @@ class Live(rx.State):
         if text and message.name == name:
             async with self:
                 self.f = [(name, have, text)]
+
+    @remote
+    async def show_earlier(self, before: MessageId) -> None:
+        """Show the page of messages that stands before one; the tab's own loop brings it."""
+        await services().show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
 
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
@@ -348,26 +379,49 @@ class Live(rx.State):
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
+            self.r = []
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
                 transcript._empty()
                 update_vars(transcript, is_loaded=False)
             update_vars(transcript, thread=thread_id, is_missing=False)
-            (await self.get_state(Presence)).opened = time.time_ns() // 1_000_000
+            presence = await self.get_state(Presence)
+            presence._show(Crowd(), who.user_id)
+            presence.opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
         async with self:
             if update.frames:
                 self.f = update.frames
+            if rows := row_frames(update):
+                self.r = rows
             (await self.get_state(Transcript))._show(update)
             viewer = await self.get_state(Viewer)
             if update.lines is not None:
                 viewer._list(update.lines)
             if update.line_changes:
                 viewer._list_changes(update.line_changes)
+            if update.crowd is not None:
+                (await self.get_state(Presence))._show(update.crowd, viewer.me)
+            if update.is_gone:
+                (await self.get_state(Presence))._show(Crowd(), viewer.me)
         if update.is_signed_out:
             await show_signed_out(self)
+
+
+def row_frames(update: TabUpdate) -> list[RowFrame]:
+    """What an update says of the rows of the transcript."""
+    if update.is_gone:
+        return [NO_ROWS]
+    frames: list[RowFrame] = []
+    if update.is_page or update.messages:
+        gone = [message.id for message in update.messages if message.is_deleted]
+        rows = [row_of(message) for message in update.messages if not message.is_deleted]
+        frames.append(("page" if update.is_page else "news", rows, gone, update.has_earlier))
+    if update.earlier is not None:
+        frames.append(("earlier", [row_of(message) for message in update.earlier], [], update.has_earlier))
+    return frames
 
 
 def row_of(message: MessageView) -> Row:

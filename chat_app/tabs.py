@@ -7,7 +7,7 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from chat_app.db import Database
 from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed, ThreadLine
 from chat_app.identity import Identity
 from chat_app.models import MemberRole
+from chat_app.presence import Crowd, Presence
 from chat_app.readings import Readings
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
 from chat_app.streaming.flusher import DATABASE_AWAY
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 FRAME_EVERY = 0.05
 """Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
+MARKS_EVERY = 2.0
+"""Seconds between two updates of a tab that carry marks: who is here and typing, and what is new in the sidebar."""
 CONGESTED_WAIT = 0.1
 """Seconds until a tab whose socket stands is looked at again."""
 TOUCH_EVERY = 60.0
@@ -47,6 +50,12 @@ class TabUpdate:
 
     frames: list[Frame] = field(default_factory=list)
     messages: list[MessageView] = field(default_factory=list)
+    is_page: bool = False
+    """Whether the messages are the newest of the thread, all that the tab is to show; else what is new or changed."""
+    earlier: list[MessageView] | None = None
+    """The messages before the oldest that the tab shows, which it has asked for."""
+    has_earlier: bool = False
+    """Of a page or of earlier messages: whether there are others before them."""
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
@@ -55,6 +64,8 @@ class TabUpdate:
     """The whole list of threads, in place of what was listed before."""
     line_changes: dict[str, ThreadLine | None] = field(default_factory=dict)
     """Lines of the list that are new or other since, by thread; None is one that is gone."""
+    crowd: Crowd | None = None
+    """Who is on the thread."""
     read_up_to: int | None = None
     """Up to which message this person had read when they came, or came back; 0 if nothing has come since."""
     is_gone: bool = False
@@ -68,9 +79,11 @@ class TabUpdate:
         return bool(
             self.frames
             or self.messages
+            or self.earlier is not None
             or self.thread
             or self.lines is not None
             or self.line_changes
+            or self.crowd
             or self.read_up_to is not None
             or self.is_gone
             or self.is_signed_out
@@ -161,6 +174,12 @@ class Tab:
         self._shown: dict[str, int] = {}
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
+        self._may: Set[Verb] = frozenset()
+        self._line_changes: dict[str, ThreadLine | None] = {}
+        self._crowd: Crowd | None = None
+        self._crowd_told: Crowd | None = None
+        self._marks_due = 0.0
+        """When the marks that wait, those two, may be sent, by the loop's clock."""
         self._is_looking = False
         self._newest = 0
         """Position of the newest message that was told."""
@@ -172,11 +191,41 @@ class Tab:
         self._told_version = 0
         self._is_behind = True
         self._is_found = False
+        self._is_drained = asyncio.Event()
+        self._is_here = False
 
     def end(self) -> None:
         """Send nothing more: another page of the same tab has taken over, or the server stops."""
         self._is_over = True
         self._woken.set()
+        self._is_drained.set()
+
+    async def drained(self) -> None:
+        """Wait until the page that was read for this tab is on its way, or nothing is to be sent any more."""
+        await self._is_drained.wait()
+
+    def show_earlier(
+        self, thread: ThreadView, messages: Sequence[MessageView], people: dict[int, tuple[str, int]], *, has_more: bool
+    ) -> bool:
+        """Send messages from before those that it shows, as they were at the thread's version; live ones are followed.
+
+        False if they are to be read again, once it is `drained`: something newer is known, or an earlier page waits.
+        """
+        if self._is_over or self._is_cut_off:
+            return True
+        if thread.version < self._seen_version or not self._is_drained.is_set():
+            return False
+        self._is_drained.clear()
+        self._news.earlier, self._news.has_earlier = list(messages), has_more
+        self._news.people |= people
+        for message in reversed(messages):  # the reader comes to the newest first
+            if not message.is_live:
+                self._shown[message.name] = len(message.text)
+                self._history.append((message.name, 0, message.text))  # its page may have let go of it since
+            elif message.id not in self._texts:
+                self._begin(message)
+        self._woken.set()
+        return True
 
     def look(self, *, is_looking: bool) -> None:
         """Say whether somebody looks at the end of the thread in this tab: what it is sent meanwhile has been read."""
@@ -187,6 +236,11 @@ class Tab:
             self._news.read_up_to = self._away_since
         self._away_since = None
         self._woken.set()
+
+    def type(self) -> None:
+        """Say that somebody is typing in this tab."""
+        if Verb.POST in self._may:
+            self._tabs.presence.type(self.thread_id, self.who.user_id)
 
     def _note_reading(self) -> None:
         """Note what was read, now that all news are taken. A reply has been read when it has ended."""
@@ -210,6 +264,7 @@ class Tab:
             tabs.directory.watched(self.who.user_id, self._list_changed),
             tabs.endings.watched(self.who.session, self._signed_out),
             self._closing_texts(),
+            ExitStack() as being_here,
         ):
             while not self._is_over:
                 if is_congested():
@@ -218,14 +273,22 @@ class Tab:
                 if self._is_behind and not self._is_cut_off and not await self._catch_up():
                     await asyncio.sleep(RETRY_AFTER)
                     continue
+                if self._is_found and not self._is_here:
+                    self._is_here = True
+                    self._crowd_changed(
+                        being_here.enter_context(tabs.presence.here(self.thread_id, self.who, self._crowd_changed))
+                    )
                 self._woken.clear()
                 update = self._collect()
                 self._note_reading()
                 if not update:
+                    have_marks = self._crowd is not None or bool(self._line_changes)
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(TOUCH_EVERY):
+                        async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
                             await self._woken.wait()
                             continue
+                    if have_marks:
+                        continue
                 yield update
                 if update.is_gone or update.is_signed_out:
                     return
@@ -242,8 +305,10 @@ class Tab:
             text.close()
         self._texts.clear()
         self._history.clear()
+        self._crowd, self._line_changes, self._may = None, {}, frozenset()
         self._news = last
         self._woken.set()
+        self._is_drained.set()
 
     async def _catch_up(self) -> bool:
         """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
@@ -262,10 +327,11 @@ class Tab:
         while True:
             async with tabs.database.read() as session:
                 thread = await views.find(session, self.thread_id, self.who.user_id)
-                if self._told_version:
-                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
+                has_earlier, is_page = False, not self._told_version
+                if is_page:
+                    messages, has_earlier = await views.page_of_messages(session, self.thread_id)
                 else:
-                    messages = await views.newest_messages(session, self.thread_id)
+                    messages = await views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await views.roles(session, self.thread_id, self.who.user_id)
                 listed = await views.listed(session, self.who.user_id)
                 readings = await views.readings(session, [self.who.user_id], [entry.id for entry in listed])
@@ -281,10 +347,11 @@ class Tab:
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._news.people |= people
         self._news.thread = thread
-        self._news.may = self._may_now(thread, roles)
+        self._news.is_page, self._news.has_earlier = is_page, has_earlier
+        self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
             self._news.read_up_to = 0 if unread is None else unread - 1
-        self._news.lines, self._news.line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
+        self._news.lines, self._line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
         for message in messages:
             self._take(message)
         self._history.reverse()  # the newest first: it is what the reader looks at
@@ -296,6 +363,7 @@ class Tab:
         for name, offset, _ in reversed(self._history):
             self._shown[name] = offset
         self._history.clear()
+        self._is_drained.clear()
         self._news = TabUpdate(is_unsaved=self._news.is_unsaved, read_up_to=self._news.read_up_to)
         self._is_behind = True
 
@@ -364,7 +432,7 @@ class Tab:
             self._news.people |= change.people
             self._news.thread = change.thread
             if change.roles is not None:
-                self._news.may = self._may_now(change.thread, change.roles)
+                self._news.may = self._may = self._may_now(change.thread, change.roles)
             for message in change.messages:
                 if message.version > self._seen_version:
                     self._take(message)
@@ -389,11 +457,21 @@ class Tab:
 
     def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
-            self._news.line_changes |= changes
+            self._line_changes |= changes
+            self._woken.set()
+
+    def _crowd_changed(self, crowd: Crowd) -> None:
+        if not self._is_cut_off:
+            self._crowd = None if crowd == self._crowd_told else crowd
             self._woken.set()
 
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
+        if (now := _now()) >= self._marks_due and not self._is_cut_off and (self._crowd or self._line_changes):
+            self._marks_due = now + MARKS_EVERY
+            update.crowd, self._crowd = self._crowd, None
+            self._crowd_told = update.crowd or self._crowd_told
+            update.line_changes, self._line_changes = self._line_changes, {}
         for message_id, text in tuple(self._texts.items()):
             update.frames += text.take()
             if text.is_drained():
@@ -407,7 +485,12 @@ class Tab:
             update.frames.append(frame)
         if not self._history:
             self._told_version = self._seen_version
+            self._is_drained.set()
         return update
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Tabs:
@@ -423,6 +506,7 @@ class Tabs:
         directory: Directory,
         endings: Endings,
         readings: Readings,
+        presence: Presence,
     ) -> None:
         self.database = database
         self.hub = hub
@@ -431,6 +515,7 @@ class Tabs:
         self.directory = directory
         self.endings = endings
         self.readings = readings
+        self.presence = presence
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
         self.is_unsaved = False
@@ -448,6 +533,11 @@ class Tabs:
             tab.end()
             if self._open.get(token) is tab:
                 del self._open[token]
+
+    def on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
+        """This person's tab of that name, if it is open on the thread."""
+        tab = self._open.get(token)
+        return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None
 
     def find(self, token: str, session: str) -> Tab | None:
         """The open tab of this name, if it was opened with this session: a name alone is no proof."""

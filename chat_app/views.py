@@ -29,7 +29,7 @@ from chat_app.streaming import LIVE_STATUSES, Chunk, Stream, StreamId, StreamSta
 LISTED = 50
 """Threads that the sidebar lists."""
 NEWEST = 100
-"""Messages that a page shows at first."""
+"""Messages that a page shows at first, and that it gets at a time when its reader scrolls back."""
 LIVE = 1000
 """Threads with a reply under way that the sidebars know of at most."""
 FOUND = 20
@@ -302,6 +302,21 @@ async def newest_messages(
         query = query.where(col(Message.position) < before)
     query = query.order_by(col(Message.position).desc()).limit(limit)
     return [_message_view(*row) for row in (await session.execute(query)).all()][::-1]
+
+
+async def page_of_messages(
+    session: AsyncSession, thread_id: str, *, before: int | None = None
+) -> tuple[list[MessageView], bool]:
+    """The newest messages of a thread, or those before a message's id, and whether there are earlier ones.
+
+    Within a thread ids grow with positions; an id needs no message that is still there.
+    """
+    query = _messages(thread_id).where(col(Message.deleted).is_(None))
+    if before is not None:
+        query = query.where(col(Message.id) < before)
+    query = query.order_by(col(Message.position).desc()).limit(NEWEST + 1)
+    found = [_message_view(*row) for row in (await session.execute(query)).all()]
+    return found[NEWEST - 1 :: -1], len(found) > NEWEST
 
 
 async def messages_after(session: AsyncSession, thread_id: str, position: int, limit: int) -> list[MessageView]:

@@ -172,9 +172,11 @@ class Entry:
 HANDLERS: dict[str, Entry] = {
     "live.watch": Entry(Verb.READ),
     "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
+    "live.show_earlier": Entry(Verb.READ, arguments=lambda now: {"before": now.ended}),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "presence.answer": Entry(None),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
+    "presence.type": Entry(None),  # so of this
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
     "composer.new_thread": Entry(None),
@@ -259,6 +261,7 @@ SERVICES: dict[str, Entry] = {
     "delete_thread": Entry(Verb.DELETE),
     "thread": Entry(Verb.READ),
     "messages": Entry(Verb.READ),
+    "show_earlier": Entry(Verb.READ, arguments=lambda now: {"message_id": now.ended, "tab": "tab"}),
     # Of a message or its stream:
     "reply_to": Entry(Verb.READ, "message", lambda now: {"message_id": now.prompt}),
     "stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
@@ -317,6 +320,19 @@ class Outcome:
     page: str
 
 
+class Handed:
+    """An open tab, as far as earlier messages are handed to it."""
+
+    def __init__(self, frames: list[Any]) -> None:
+        self._frames = frames
+
+    async def drained(self) -> None: ...
+
+    def show_earlier(self, _thread: Any, messages: Any, _people: Any, *, has_more: bool) -> bool:
+        self._frames.append((messages, has_more))
+        return True
+
+
 def new_root() -> rx.State:
     """The state of a new tab."""
     return rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
@@ -344,6 +360,7 @@ async def call(
 
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
+        patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
         patched.setattr(state_module, "_socket_stands", lambda _: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
@@ -429,7 +446,8 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
         outcome = await call(now, "live.watch", now.cookies["member"], now.thread_id, monkeypatch, root)
         transcript = await root.get_state(Transcript)
         assert outcome.is_done is shows
-        assert [bool(held) for held in (transcript.recent, transcript.people, transcript.may)] == [shows] * 3
+        rows = (await root.get_state(Live)).r[0][1]
+        assert [bool(held) for held in (rows, transcript.people, transcript.may)] == [shows] * 3
         if shows:
             member = now.people["member"].user_id
             await world.services.remove_member(now.people["owner"], now.thread_id, member)

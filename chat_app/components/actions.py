@@ -7,12 +7,14 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components import words
+from chat_app.components.client import copy_text
 from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon, stop_icon
 
 Handler = Callable[..., Any]
 
 _BUTTON = (
+    "labelled "
     "inline-flex cursor-pointer items-center gap-1.5 rounded-lg border border-border bg-card px-2.5 py-1 text-xs "
     "font-medium text-muted-foreground hover:bg-muted hover:text-foreground"
 )
@@ -24,19 +26,36 @@ _QUIET = (
 
 @dataclass(frozen=True)
 class Actions:
-    """The page's handlers; each takes the message's id, `on_look` the version besides."""
+    """The page's handlers; each takes a message's id, `on_look` the version besides."""
 
     on_stop: Handler
     on_retry: Handler
     on_continue: Handler
     on_delete: Handler
     on_look: Handler
+    on_earlier: Handler
+    """Brings the messages before one."""
 
 
 def _button(mark: rx.Component, word: str, handler: Any, label: str) -> rx.Component:
     return rx.el.button(
         mark, word, type="button", on_click=handler, class_name=_BUTTON, custom_attrs={"aria-label": label}
     )
+
+
+def _quiet_button(name: str, label: str, handler: Any) -> rx.Component:
+    return rx.el.button(
+        icon(name),
+        type="button",
+        on_click=handler,
+        class_name=_QUIET,
+        custom_attrs={"aria-label": label, "title": label},
+    )
+
+
+def copy(text_name: rx.Var[str]) -> rx.Component:
+    """Copies a message's text, the Markdown as it was written."""
+    return copy_text(text_name, icon("copy"), icon("check"), _QUIET)
 
 
 def stop(actions: Actions, message: rx.Var[int]) -> rx.Component:
@@ -47,6 +66,11 @@ def stop(actions: Actions, message: rx.Var[int]) -> rx.Component:
 def retry(actions: Actions, message: rx.Var[int]) -> rx.Component:
     """Asks for another version of a reply."""
     return _button(icon("again", "size-3.5"), words.RETRY, actions.on_retry(message), words.RETRY)
+
+
+def retry_quietly(actions: Actions, message: rx.Var[int]) -> rx.Component:
+    """Asks for another version of a reply with which all is well."""
+    return _quiet_button("again", words.RETRY, actions.on_retry(message))
 
 
 def go_on(actions: Actions, message: rx.Var[int]) -> rx.Component:
@@ -62,6 +86,7 @@ def edit(text_name: rx.Var[str]) -> rx.Component:
         class_name=f"message-edit {_QUIET}",
         custom_attrs={
             "aria-label": words.EDIT_MESSAGE,
+            "title": words.EDIT_MESSAGE,
             "data-edit": text_name,
             "onClick": from_composer_js("editMessage"),
         },
@@ -71,7 +96,11 @@ def edit(text_name: rx.Var[str]) -> rx.Component:
 def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:
     """Takes a message away, once a second press says that it is meant."""
     return rx.el.details(
-        rx.el.summary(icon("bin"), class_name=_QUIET, custom_attrs={"aria-label": words.DELETE_MESSAGE}),
+        rx.el.summary(
+            icon("bin"),
+            class_name=_QUIET,
+            custom_attrs={"aria-label": words.DELETE_MESSAGE, "title": words.DELETE_MESSAGE},
+        ),
         rx.el.button(
             words.DELETE,
             type="button",

@@ -1,57 +1,95 @@
-"""The wrappers of the components written in JavaScript, `assets/transcript_text.js`."""
+"""The wrappers of the components written in JavaScript, in `assets/`."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
+from reflex.vars import VarData
 
 from chat_app.components import words
 from chat_app.finder import Finder
-from chat_app.state import Line, Live, Presence, Transcript, Viewer
+from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
 
-_LIBRARY = "$/public/transcript_text.js"
 _LIST_WORDS = "threadListWords"
+
+Entry = tuple[Row, bool, bool]
+"""A row on the page: (row, whether it names its author, whether it is the first of its day)."""
+
+
+def _library(name: str) -> str:
+    return f"$/public/{name}.js"
 
 
 def _gap_spec(name: rx.Var[str], have: rx.Var[int]) -> tuple[rx.Var[str], rx.Var[int]]:
     return (name, have)
 
 
-class _TextFeed(rx.Component):
-    library = _LIBRARY
-    tag = "TextFeed"
+def _message_spec(message: rx.Var[int]) -> tuple[rx.Var[int]]:
+    return (message,)
+
+
+class _TranscriptFeed(rx.Component):
+    library = _library("transcript_feed")
+    tag = "TranscriptFeed"
 
     state: rx.Var[str]
-    field: rx.Var[str]
+    text_field: rx.Var[str]
+    row_field: rx.Var[str]
     on_gap: rx.EventHandler[_gap_spec]
 
 
 class _MessageText(rx.Component):
-    library = _LIBRARY
+    library = _library("message_text")
     tag = "MessageText"
     lib_dependencies: list[str] = ["streamdown@2.7.1", "@streamdown/code@2.0.0"]
 
     name: rx.Var[str]
     live: rx.Var[bool]
     by_ai: rx.Var[bool]
+    reason: rx.Var[str]
+    since: rx.Var[int]
     thinking: rx.Var[str]
 
 
+class _CopyText(rx.Component):
+    library = _library("message_text")
+    tag = "CopyText"
+
+    name: rx.Var[str]
+    label: rx.Var[str]
+    copied_label: rx.Var[str]
+
+
 class _LocalTime(rx.Component):
-    library = _LIBRARY
+    library = _library("local_time")
     tag = "LocalTime"
 
     at: rx.Var[int]
+    alone: rx.Var[bool]
+
+
+class _LocalDay(rx.Component):
+    library = _library("local_time")
+    tag = "LocalDay"
+
+    at: rx.Var[int]
+    today_label: rx.Var[str]
+    yesterday_label: rx.Var[str]
 
 
 class _ScrollFollow(rx.Component):
-    library = _LIBRARY
+    library = _library("scroll_follow")
     tag = "ScrollFollow"
 
     label: rx.Var[str]
     new_label: rx.Var[str]
+    one_label: rx.Var[str]
+    growing_label: rx.Var[str]
     end_label: rx.Var[str]
+    earlier_label: rx.Var[str]
+    busy_label: rx.Var[str]
+    on_earlier: rx.EventHandler[_message_spec]
 
 
 def _query_spec(query: rx.Var[str]) -> tuple[rx.Var[str]]:
@@ -84,6 +122,7 @@ class _Attention(rx.Component):
 
     opened: rx.Var[int]
     on_look: rx.EventHandler[_look_spec]
+    on_type: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 def thread_list() -> rx.Component:
@@ -99,32 +138,82 @@ def thread_list() -> rx.Component:
 
 
 def attention() -> rx.Component:
-    """Tells the server whether somebody looks at the end of the thread; shows nothing."""
-    return _Attention.create(opened=Presence.opened, on_look=Presence.look)
+    """Tells the server whether somebody looks at the end of the thread, and that they type; shows nothing."""
+    return _Attention.create(opened=Presence.opened, on_look=Presence.look, on_type=Presence.type)
 
 
-def text_feed(on_gap: Callable[..., Any]) -> rx.Component:
-    """Brings the frames of `Live.f` to the texts of the page; `on_gap(name, have)` asks for what follows `have`."""
-    return _TextFeed.create(
+def _name_in_browser(var: Any) -> str:
+    """A var's name in the browser, which Reflex marks with a suffix of its own."""
+    return str(var).rpartition(".")[2]
+
+
+def transcript_feed(on_gap: Callable[..., Any]) -> rx.Component:
+    """Brings the frames of `Live` to the page; `on_gap(name, have)` asks for what follows `have` in a text."""
+    return _TranscriptFeed.create(
         state=Live.get_full_name(),
-        # The var's name in the browser, which Reflex marks with a suffix of its own.
-        field=str(Live.f).rpartition(".")[2],
+        text_field=_name_in_browser(Live.f),
+        row_field=_name_in_browser(Live.r),
         on_gap=on_gap,
     )
 
 
-def message_text(name: rx.Var[str], live: rx.Var[bool], by_ai: rx.Var[bool], thinking: str) -> rx.Component:
-    """The text called `name`, as it grows; three dots labelled `thinking` while a live one has no character yet."""
-    return _MessageText.create(name=name, live=live, by_ai=by_ai, thinking=thinking)
+def _from_feed(hook: str, name: str) -> rx.Var[Any]:
+    imports = {_library("transcript_feed"): [rx.ImportVar(tag=hook)]}
+    return rx.Var(name, _var_data=VarData(imports=imports, hooks={f"const {name} = {hook}();": None}))
 
 
-def local_time(at: rx.Var[int], class_name: str) -> rx.Component:
-    """The time `at`, in seconds since the epoch, in the reader's language and zone."""
-    return _LocalTime.create(at=at, class_name=class_name)
+def entries() -> rx.vars.ArrayVar[list[Entry]]:
+    """The transcript's rows that the browser has, oldest first."""
+    return _from_feed("useEntries", "entries").to(list[Entry])
 
 
-def scroll_follow(
-    *children: rx.Component, key: rx.Var[str] | str, label: str, new_label: str, end_label: str
+def message_text(
+    name: rx.Var[str], live: rx.Var[bool], by_ai: rx.Var[bool], reason: rx.Var[str], since: rx.Var[int], thinking: str
 ) -> rx.Component:
-    """A scrolling box that stays at its end while the reader is there; another `key` starts at the end again."""
-    return _ScrollFollow.create(*children, key=key, label=label, new_label=new_label, end_label=end_label)
+    """The text called `name`, as it grows.
+
+    While a live one has no character yet, `reason` says what it waits for, or `thinking` and for how long, counted from
+    `since`, in seconds since the epoch.
+    """
+    return _MessageText.create(name=name, live=live, by_ai=by_ai, reason=reason, since=since, thinking=thinking)
+
+
+def copy_text(name: rx.Var[str], mark: rx.Component, done_mark: rx.Component, class_name: str) -> rx.Component:
+    """A button that copies the text called `name`; `done_mark` takes the place of `mark` for a moment after it."""
+    return _CopyText.create(
+        mark,
+        done_mark,
+        name=name,
+        label=words.COPY_MESSAGE,
+        copied_label=words.COPIED,
+        class_name=f"{class_name} copy-text",
+    )
+
+
+def local_time(at: rx.Var[int], class_name: str, *, is_alone: bool = True) -> rx.Component:
+    """The time `at`, in seconds since the epoch, in the reader's language and zone; alone it tells the day too."""
+    return _LocalTime.create(at=at, alone=is_alone, class_name=class_name)
+
+
+def local_day(at: rx.Var[int], class_name: str) -> rx.Component:
+    """The day of the time `at`, in seconds since the epoch, in the reader's language and zone."""
+    return _LocalDay.create(at=at, today_label=words.TODAY, yesterday_label=words.YESTERDAY, class_name=class_name)
+
+
+def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_earlier: Callable[..., Any]) -> rx.Component:
+    """The transcript's box, which stays at its end while the reader is there; another `key` starts at the end again.
+
+    `on_earlier(message)` asks for the messages before one.
+    """
+    return _ScrollFollow.create(
+        *children,
+        key=key,
+        label=words.MESSAGES,
+        new_label=words.NEW_BELOW,
+        one_label=words.ONE_BELOW,
+        growing_label=words.MORE_BELOW,
+        end_label=words.TO_END,
+        earlier_label=words.EARLIER,
+        busy_label=words.EARLIER_BUSY,
+        on_earlier=on_earlier,
+    )

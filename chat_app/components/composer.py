@@ -1,7 +1,7 @@
 """The composer: where a message is written."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
@@ -32,7 +32,7 @@ class _Composer(rx.Component):
     me: rx.Var[int]
     shown: rx.Var[str]
     people: rx.Var[dict[str, Any]]
-    last: rx.Var[Any]
+    here: rx.Var[list[Any]]
     always: rx.Var[bool]
     opened: rx.Var[int]
     is_down: rx.Var[bool]
@@ -55,19 +55,6 @@ def from_composer_js(name: str) -> rx.Var:
     return rx.Var(name, _var_data=rx.vars.VarData(imports={_LIBRARY: [rx.ImportVar(tag=name)]}))
 
 
-def _my_last_row() -> rx.Var[Any]:
-    """The newest row that this person wrote, or null."""
-    recent, older = cast("rx.Var[Any]", Transcript.recent), cast("rx.Var[Any]", Transcript.older)
-    me = cast("rx.Var[int]", Viewer.me)
-    is_mine = rx.Var(f"((row) => row[1] === {me!s})", _var_data=me._get_all_var_data())
-    return rx.Var(
-        f"({recent!s}.findLast({is_mine!s}) ?? {older!s}.findLast({is_mine!s}) ?? null)",
-        _var_data=rx.vars.VarData.merge(
-            recent._get_all_var_data(), older._get_all_var_data(), is_mine._get_all_var_data()
-        ),
-    )
-
-
 def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored: Any, refused: Any) -> rx.Component:
     """The form; `on_send(text, nonce)` gets each message and `on_edit(message, text, nonce)` each edit.
 
@@ -78,7 +65,7 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
         me=Viewer.me,
         shown=Transcript.thread,
         people=Transcript.people,
-        last=_my_last_row(),
+        here=Presence.people,
         always=Transcript.reply_mode == "always",
         opened=Presence.opened,
         is_down=has_connection_errors,

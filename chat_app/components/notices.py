@@ -7,7 +7,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
 from chat_app.components.icons import icon, icon_paths
-from chat_app.state import Presence, Row, Transcript, Viewer
+from chat_app.state import Presence, Transcript, Viewer
 
 
 def _name(text: str) -> rx.Component:
@@ -92,8 +92,6 @@ class _Tidings(rx.Component):
     thread: rx.Var[str]
     title: rx.Var[str]
     is_loaded: rx.Var[bool]
-    older: rx.Var[list[Row]]
-    recent: rx.Var[list[Row]]
     me: rx.Var[int]
     people: rx.Var[dict[str, Any]]
     words: rx.Var[dict[str, Any]]
@@ -124,8 +122,6 @@ def tidings() -> rx.Component:
         thread=Transcript.thread,
         title=Transcript.title,
         is_loaded=Transcript.is_loaded,
-        older=Transcript.older,
-        recent=Transcript.recent,
         me=Viewer.me,
         people=Transcript.people,
         words=words.TIDINGS,

@@ -1,5 +1,6 @@
 """The transcript: a thread's messages, as rows."""
 
+from dataclasses import dataclass
 from typing import cast
 
 import reflex as rx
@@ -8,36 +9,40 @@ from chat_app.access import Verb
 from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
-from chat_app.components.client import local_time, message_text, scroll_follow
+from chat_app.components.client import Entry, entries, local_day, local_time, message_text, scroll_follow
 from chat_app.components.composer import from_composer_js
 from chat_app.components.icons import icon
+from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
 
 
 class _RowView:
-    """The parts of a `Row` by name, as vars."""
+    """What is known of a message on the page, as vars."""
 
-    def __init__(self, row: rx.vars.ArrayVar[Row]) -> None:
-        self.message = cast("rx.vars.NumberVar[int]", row[0])
-        self.author = cast("rx.vars.NumberVar[int]", row[1])
-        self.at = cast("rx.vars.NumberVar[int]", row[2])
-        self.status = cast("rx.vars.StringVar", row[3])
-        self.attempt = cast("rx.vars.NumberVar[int]", row[4])
-        self.reason = cast("rx.vars.StringVar", row[5])
+    def __init__(self, row: rx.Var[Row], context: "_Context") -> None:
+        parts = cast("rx.vars.ArrayVar[Row]", row)
+        self.message = cast("rx.vars.NumberVar[int]", parts[0])
+        self.author = cast("rx.vars.NumberVar[int]", parts[1])
+        self.at = cast("rx.vars.NumberVar[int]", parts[2])
+        self.status = cast("rx.vars.StringVar", parts[3])
+        self.attempt = cast("rx.vars.NumberVar[int]", parts[4])
+        self.reason = cast("rx.vars.StringVar", parts[5])
+        self.leads = context.leads
+        self.shown = context.shown
+        self.name = rx.cond(context.name, context.name, words.UNKNOWN_PERSON).to(str)
+        self.hue = context.hue
+        self.is_mine = self.author == context.me
+        self.is_by_ai = self.author <= 0
+        is_theirs = self.is_mine | (self.author == -cast("rx.vars.NumberVar[int]", context.me))
+        self._rights = cast("rx.vars.ArrayVar[list[str]]", context.rights)
+        self.may_delete = self.may(Verb.CLEAR) | (self.may(Verb.POST) & is_theirs)
+        """All where one may clear; else what one wrote, and the replies that one asked for."""
 
-    @property
-    def shown(self) -> rx.vars.NumberVar[int]:
-        """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
-        looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
-        return cast(
-            "rx.vars.NumberVar[int]",
-            rx.Var(
-                f"({looked_at[self.message.to_string()]!s} ?? {self.attempt!s})",
-                _var_data=looked_at._get_all_var_data(),
-            ).to(int),
-        )
+    def may(self, verb: Verb) -> rx.Var[bool]:
+        """Whether whoever looks may do this with the thread; the services ask again."""
+        return self._rights.contains(verb.value)
 
     @property
     def text_name(self) -> rx.Var[str]:
@@ -53,27 +58,43 @@ class _RowView:
         return (self.status == "pending") | (self.status == "streaming")
 
     @property
-    def is_mine(self) -> rx.Var[bool]:
-        return self.author == Viewer.me
+    def is_newest(self) -> rx.Var[bool]:
+        """Whether the version that is shown is the one that can still change."""
+        return self.shown == self.attempt
 
-    @property
-    def may_delete(self) -> rx.Var[bool]:
-        """All where one may clear; else what one wrote, and the replies that one asked for."""
-        is_theirs = self.is_mine | (self.author == -cast("rx.vars.NumberVar[int]", Viewer.me))
-        return may(Verb.CLEAR) | (may(Verb.POST) & is_theirs)
 
-    @property
-    def person(self) -> Person:
-        people = cast("rx.vars.ObjectVar[dict[str, Person]]", Transcript.people)
-        return cast("Person", people[self.author.to_string()])
+@dataclass(frozen=True)
+class _Context:
+    """What a row takes from around it, as vars, each of which changes for few rows at a time."""
+
+    leads: rx.Var[bool]
+    shown: rx.Var[int]
+    name: rx.Var[str]
+    hue: rx.Var[int]
+    me: rx.Var[int]
+    rights: rx.Var[list[str]]
 
 
 def _text(row: _RowView, by_ai: bool) -> rx.Component:
-    return message_text(row.text_name, row.is_live & (row.shown == row.attempt), rx.Var.create(by_ai), words.THINKING)
+    return message_text(
+        row.text_name, row.is_live & row.is_newest, rx.Var.create(by_ai), row.reason, row.at, words.THINKING
+    )
 
 
-def _time(row: _RowView) -> rx.Component:
-    return local_time(row.at, "text-xs text-muted-foreground")
+def _time(row: _RowView, class_name: str = "") -> rx.Component:
+    return local_time(row.at, f"text-xs text-muted-foreground {class_name}", is_alone=False)
+
+
+def _tools(row: _RowView, actions: Actions) -> rx.Component:
+    """What can be done with a person's message; over its end, for the message that is looked at."""
+    return rx.el.div(
+        action.copy(row.text_name),
+        rx.cond(row.is_mine & row.may(Verb.POST), action.edit(row.text_name)),
+        rx.cond(row.may_delete, action.delete(actions, row.message)),
+        class_name="message-tools",
+        role="group",
+        custom_attrs={"aria-label": words.MESSAGE_TOOLS},
+    )
 
 
 def _edited(row: _RowView) -> rx.Component:
@@ -82,48 +103,46 @@ def _edited(row: _RowView) -> rx.Component:
 
 def _mine(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.div(
-        rx.el.div(
-            rx.el.span(words.YOU, class_name="sr-only"),
-            rx.cond(may(Verb.POST), action.edit(row.text_name)),
-            rx.cond(row.may_delete, action.delete(actions, row.message)),
-            _edited(row),
-            _time(row),
-            class_name="flex items-center justify-end gap-1 pb-1 pe-1",
-        ),
+        rx.el.span(words.YOU, class_name="sr-only"),
+        rx.cond(row.leads, rx.el.div(_time(row), class_name="pb-1 pe-1 text-end")),
         rx.el.div(
             _text(row, by_ai=False),
             class_name="ms-auto w-fit max-w-[88%] rounded-2xl rounded-se-md bg-accent px-4 py-2.5 md:max-w-[80%]",
         ),
+        rx.cond(row.attempt > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
+        _tools(row, actions),
     )
 
 
-def _header(name: rx.Component, row: _RowView, *more: rx.Component) -> rx.Component:
-    return rx.el.div(name, _time(row), *more, class_name="flex flex-wrap items-baseline gap-x-2 pb-0.5")
+def _header(name: rx.Component, row: _RowView) -> rx.Component:
+    return rx.el.div(name, _time(row), class_name="flex flex-wrap items-baseline gap-x-2 pb-0.5")
 
 
 def _with_mark(mark: rx.Component, *children: rx.Component) -> rx.Component:
     return rx.el.div(mark, rx.el.div(*children, class_name="min-w-0 flex-1"), class_name="flex gap-3")
 
 
+def _person_mark(row: _RowView) -> rx.Component:
+    return rx.el.span(
+        row.name[0],
+        class_name=(
+            "person-mark flex size-8 shrink-0 items-center justify-center rounded-full text-sm font-semibold uppercase"
+        ),
+        style={"--hue": row.hue},
+        custom_attrs={"aria-hidden": "true"},
+    )
+
+
 def _from_person(row: _RowView, actions: Actions) -> rx.Component:
-    name = rx.cond(row.person.name, row.person.name, words.UNKNOWN_PERSON).to(str)
-    return _with_mark(
-        rx.el.span(
-            name[0],
-            class_name=(
-                "person-mark flex size-8 shrink-0 items-center justify-center rounded-full text-sm font-semibold "
-                "uppercase"
-            ),
-            style={"--hue": row.person.hue},
-            custom_attrs={"aria-hidden": "true"},
-        ),
-        _header(
-            rx.el.span(name, class_name="person text-sm font-semibold", style={"--hue": row.person.hue}),
-            row,
+    person = rx.el.span(row.name, class_name="person text-sm font-semibold", style={"--hue": row.hue})
+    return rx.fragment(
+        _with_mark(
+            rx.cond(row.leads, _person_mark(row), _time(row, "message-aside w-8 shrink-0 pt-1.5")),
+            rx.cond(row.leads, _header(person, row), rx.el.span(row.name, class_name="sr-only")),
+            _text(row, by_ai=False),
             _edited(row),
-            rx.cond(row.may_delete, action.delete(actions, row.message)),
         ),
-        _text(row, by_ai=False),
+        _tools(row, actions),
     )
 
 
@@ -136,7 +155,7 @@ def _ending(icon_name: str, tone: str, row: _RowView) -> rx.Component:
 
 
 def _reason(row: _RowView) -> rx.Component:
-    """Why a reply ended otherwise than well, or does not go on."""
+    """Why a reply ended otherwise than well."""
     return rx.fragment(
         rx.match(
             row.status,
@@ -144,21 +163,35 @@ def _reason(row: _RowView) -> rx.Component:
             ("timeout", _ending("clock", "bg-caution-tint text-caution", row)),
             ("error", _ending("warning", "bg-danger-tint text-danger", row)),
             # Well done needs no word; done with a reason, such as a limit of length, does.
-            rx.cond(row.reason != "", _ending("clock", "bg-muted text-muted-foreground", row)),
+            ("done", rx.cond(row.reason != "", _ending("cut", "bg-muted text-muted-foreground", row))),
+            rx.fragment(),
         )
     )
 
 
+@rx.memo
+def _viewers() -> rx.Component:
+    # A component of its own, which alone is drawn again when somebody comes or goes.
+    return viewers()
+
+
 def _buttons(row: _RowView, actions: Actions) -> rx.Component:
+    cut_off = rx.fragment(
+        rx.cond(row.may(Verb.CONTINUE), action.go_on(actions, row.message)),
+        rx.cond(row.may(Verb.RETRY), action.retry(actions, row.message)),
+    )
     ended = rx.fragment(
-        rx.cond(row.is_cut_off & may(Verb.CONTINUE), action.go_on(actions, row.message)),
-        rx.cond(may(Verb.RETRY), action.retry(actions, row.message)),
+        rx.cond(row.is_cut_off, cut_off),
+        action.copy(row.text_name),
+        rx.cond(~row.is_cut_off & row.may(Verb.RETRY), action.retry_quietly(actions, row.message)),
     )
     return rx.el.div(
-        rx.cond(row.is_live, rx.cond(may(Verb.STOP), action.stop(actions, row.message)), ended),
+        rx.cond(
+            row.is_live, rx.fragment(rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), _viewers()), ended
+        ),
         rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
-        class_name="message-actions mt-2 flex flex-wrap items-center gap-2",
+        class_name="message-actions",
     )
 
 
@@ -183,26 +216,78 @@ def _from_ai(row: _RowView, actions: Actions) -> rx.Component:
             row,
         ),
         _text(row, by_ai=True),
-        rx.cond(row.shown == row.attempt, _reason(row)),
+        rx.cond(row.is_newest, _reason(row)),
         _buttons(row, actions),
     )
 
 
-def _row(row: _RowView, actions: Actions) -> rx.Component:
+def _message(row: _RowView, actions: Actions) -> rx.Component:
     return rx.el.article(
         rx.cond(
-            row.author <= 0,
+            row.is_by_ai,
             _from_ai(row, actions),
             rx.cond(row.is_mine, _mine(row, actions), _from_person(row, actions)),
         ),
-        key=row.message.to_string(),
-        class_name="py-3",
+        class_name="message",
+        # So that a tap on it is a look at it, which shows what can be done with it.
+        tab_index=-1,
         custom_attrs={
             "data-message": row.message,
             "data-status": row.status,
+            "data-leads": rx.cond(row.leads, "", rx.Var("undefined")),
             "aria-busy": row.is_live,
         },
     )
+
+
+def _day(at: rx.Var[int]) -> rx.Component:
+    return rx.el.h2(
+        local_day(at, "rounded-full bg-background px-3 text-xs font-medium text-muted-foreground"),
+        class_name="day-line",
+    )
+
+
+def _shown(row: rx.vars.ArrayVar[Row]) -> rx.Var[int]:
+    """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
+    looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
+    message = cast("rx.vars.NumberVar[int]", row[0]).to_string()
+    shown = f"({looked_at[message]!s} ?? {row[4]!s})"
+    return rx.Var(shown, _var_data=looked_at._get_all_var_data()).to(int)
+
+
+def _rows(actions: Actions) -> rx.Component:
+    # A component of its own for each, for React skips those of which nothing has changed.
+    @rx.memo
+    def message_row(
+        row: rx.Var[Row],
+        leads: rx.Var[bool],
+        shown: rx.Var[int],
+        name: rx.Var[str],
+        hue: rx.Var[int],
+        me: rx.Var[int],
+        rights: rx.Var[list[str]],
+    ) -> rx.Component:
+        return _message(_RowView(row, _Context(leads, shown, name, hue, me, rights)), actions)
+
+    def entry(each: rx.vars.ArrayVar[Entry]) -> rx.Component:
+        row = cast("rx.vars.ArrayVar[Row]", each[0])
+        people = cast("rx.vars.ObjectVar[dict[str, Person]]", Transcript.people)
+        author = cast("Person", people[cast("rx.vars.NumberVar[int]", row[1]).to_string()])
+        return rx.fragment(
+            rx.cond(each[2], _day(cast("rx.Var[int]", row[2]))),
+            message_row(
+                row=row,
+                leads=each[1],
+                shown=_shown(row),
+                name=author.name,
+                hue=author.hue,
+                me=Viewer.me,
+                rights=Transcript.may,
+            ),
+            key=row[0].to_string(),
+        )
+
+    return rx.el.div(rx.foreach(entries(), entry), class_name=f"{_COLUMN} pb-4 pt-3")
 
 
 def _suggestion(text: str) -> rx.Component:
@@ -276,23 +361,12 @@ def _skeleton() -> rx.Component:
 
 def transcript(actions: Actions) -> rx.Component:
     """The messages, following the newest."""
-    # One list, so that a row that moves from the recent to the older ones is the same row on the page.
-    rows = cast("rx.vars.ArrayVar[list[Row]]", Transcript.older + Transcript.recent)
     return scroll_follow(
         rx.cond(
             Transcript.is_loaded,
-            rx.cond(
-                rows.length() > 0,
-                rx.el.div(
-                    rx.foreach(rows, lambda row: _row(_RowView(row), actions)),
-                    class_name=f"{_COLUMN} pb-4 pt-3",
-                ),
-                _empty(),
-            ),
+            rx.cond(entries().length() > 0, _rows(actions), _empty()),
             _skeleton(),
         ),
         key=Transcript.thread,
-        label=words.MESSAGES,
-        new_label=words.NEW_BELOW,
-        end_label=words.TO_END,
+        on_earlier=actions.on_earlier,
     )

@@ -15,6 +15,7 @@ from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
 from chat_app.components.notices import demo_notice, notice, notice_button, tidings, unsaved
+from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
@@ -173,6 +174,7 @@ def thread() -> rx.Component:
         sidebar(on_new_thread=Composer.new_thread),
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
         rx.fragment(
+            people_here(),
             notice_button(ICON_BUTTON),
             thread_menu(
                 ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
@@ -192,10 +194,12 @@ def thread() -> rx.Component:
                         on_continue=Composer.go_on,
                         on_delete=Composer.delete,
                         on_look=Live.look_at,
+                        on_earlier=Live.show_earlier,
                     )
                 ),
                 unsaved(),
                 notice(),
+                typing_line(),
                 rx.cond(
                     Transcript.is_loaded & ~may(Verb.POST),
                     read_only(),

@@ -288,7 +288,7 @@ async def test_a_text_that_the_renderer_cannot_bear_costs_only_its_own_message(
 
     async with planted(production_site, [text]) as plants:
         context = await chromium.new_context()
-        await context.route("**/assets/transcript_text-*.js", unguarded)
+        await context.route("**/assets/_t_*.js", unguarded)
         page = await context.new_page()
         failures: list[str] = []
         page.on("console", lambda line: failures.append(line.text) if "RangeError" in line.text else None)

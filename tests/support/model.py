@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from chat_app.access import Verb
 from chat_app.feeds import ThreadLine
 from chat_app.llm import OnWait, Turn
+from chat_app.presence import Crowd
 from chat_app.streaming import Finish
+from chat_app.tabs import TabUpdate
 from tests.support.core import HandFed
 
 WITHIN = 30
@@ -59,6 +61,9 @@ class Screen:
         self.texts: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
+        self.rows: list[int] = []
+        """The messages that are listed, oldest first."""
+        self.has_earlier = False
         self.gone: set[int] = set()
         self.is_gone = False
         self.is_signed_out = False
@@ -67,6 +72,9 @@ class Screen:
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
         self.read_up_to = 0
+        self.crowd = Crowd()
+        self.marked_at: list[float] = []
+        """When an update with marks came, by the loop's clock."""
         self.is_unsaved = False
         self.updates = 0
         self.frames = 0
@@ -76,6 +84,20 @@ class Screen:
     def directory(self) -> list[tuple[str, str]]:
         """The list of threads that is shown."""
         return self.directories[-1]
+
+    def take_in(self, update: TabUpdate) -> None:
+        """List the messages of an update, as `row_store.js` does."""
+        listed = set() if update.is_page else set(self.rows)
+        first = min(self.rows, default=0)
+        for message in update.messages:
+            if message.is_deleted:
+                listed.discard(message.id)
+            elif update.is_page or not self.has_earlier or message.id >= first:
+                listed.add(message.id)
+        listed |= {message.id for message in update.earlier or ()}
+        if update.is_page or update.earlier is not None:
+            self.has_earlier = update.has_earlier
+        self.rows = sorted(listed)
 
     def list(self, lines: Sequence[ThreadLine] | None, changes: Mapping[str, ThreadLine | None]) -> None:
         """Show another list of threads, or what has changed of the one that is shown."""

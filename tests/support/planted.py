@@ -4,6 +4,7 @@ import random
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from sqlmodel import Session, create_engine
@@ -116,3 +117,21 @@ def _user(session: Session, name: str) -> int:
     session.flush()
     assert user.id is not None
     return user.id
+
+
+def plant_conversation(database: Path, texts: Sequence[str], *, apart: timedelta = timedelta(seconds=30)) -> str:
+    """An open thread in which two people take turns with these messages, the last one said now; return its id."""
+    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": 30})
+    with Session(engine) as session:
+        people = [_user(session, secrets.token_hex(6)) for _ in range(2)]
+        thread = Thread(title="Planted", owner_id=people[0], version=len(texts), last_position=len(texts))
+        session.add(thread)
+        session.flush()
+        for position, text in enumerate(texts, start=1):
+            author, sent = people[position % 2], utc_now() - apart * (len(texts) - position)
+            message = Message(thread_id=thread.id, position=position, author_id=author, role=Role.USER, text=text)
+            message.version, message.created = position, sent
+            session.add(message)
+            session.flush()
+        session.commit()
+        return thread.id

@@ -38,6 +38,7 @@ class OpenTab:
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=self._looks_congested):
             self.screen.updates += 1
+            self.screen.take_in(update)
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
             self.screen.is_signed_out = update.is_signed_out
@@ -45,6 +46,10 @@ class OpenTab:
                 self.screen.may = update.may
             if update.lines is not None or update.line_changes:
                 self.screen.list(update.lines, update.line_changes)
+            if update.crowd is not None:
+                self.screen.crowd = update.crowd
+            if update.crowd is not None or update.line_changes:
+                self.screen.marked_at.append(asyncio.get_running_loop().time())
             if update.read_up_to is not None:
                 self.screen.read_up_to = update.read_up_to
             if update.is_unsaved is not None:
