@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_app import identity, members, seed, threads, views
+from chat_app.bell import Bell
 from chat_app.budget import Budget
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
@@ -70,6 +71,7 @@ class Services:
             budget=budget,
             metrics=self.metrics,
             reads=self._reads,
+            on_growth=self._grown,
             on_commit=self._committed,
             on_away=self._away,
             on_end=self._written,
@@ -83,6 +85,7 @@ class Services:
             stop=self._replies.stop,
             has_changed=database.has_changed,
         )
+        self._bell = Bell(database, concerns=self._watches_any, on_ring=self._tailer.wake)
         self._directory = directory
         self._presence = Presence()
         self._readings = Readings(database, on_note=directory.read_up_to)
@@ -694,6 +697,7 @@ class Services:
             task.add_done_callback(report)
         self._aside.start(self._retention.clear_in_time(), "clearing what was deleted")
         self._aside.start(self._retention.prune(), "pruning of old chunks")
+        self._aside.start(self._bell.run(), "bell")
         try:
             async with self._replies.running():
                 try:
@@ -728,6 +732,7 @@ class Services:
         self.tabs.channel_opened(stream_id)
         self.readers.channel_opened(stream_id)
         self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
+        self._bell.ring()
 
     @asynccontextmanager
     async def _changing(self) -> AsyncGenerator[AsyncSession]:
@@ -741,6 +746,14 @@ class Services:
 
     def _committed(self) -> None:
         self._tailer.wake()
+        self._bell.ring()
+
+    def _grown(self) -> None:
+        self._tailer.wake()
+        self._bell.ring(self._hub.written_here())
+
+    def _watches_any(self, stream_ids: Collection[StreamId]) -> bool:
+        return not self._tailer.chunks.live().isdisjoint(stream_ids)
 
     def _reads(self, stream_id: StreamId) -> tuple[int, float]:
         return self._tailer.chunks.reads(stream_id)

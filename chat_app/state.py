@@ -139,6 +139,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
 MessageId = Annotated[int, Field(ge=1, lt=2**31)]
 TextName = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,4}$")]
 Offset = Annotated[int, Field(ge=0, lt=2**31)]
+Asked = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 async def tell(state: rx.State, notice: str) -> None:
@@ -292,6 +293,14 @@ class Presence(rx.State):
     typing: list[str] = []
     """Names of some who are typing, besides this person."""
     typing_count: int = 0
+    answered: int = 0
+    """The number of the page's last question that was answered."""
+
+    @remote
+    async def answer(self, number: Asked) -> None:
+        """Answer a page that wonders whether its connection still is one."""
+        async with self:
+            self.answered = number
 
     @remote
     async def look(self, is_looking: bool) -> None:

@@ -174,6 +174,7 @@ HANDLERS: dict[str, Entry] = {
     "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
     "live.show_earlier": Entry(Verb.READ, arguments=lambda now: {"before": now.ended}),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "presence.answer": Entry(None),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
     "presence.type": Entry(None),  # so of this
     "finder.find": Entry(None),  # among the threads that one's sidebar may list

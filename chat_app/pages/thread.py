@@ -14,9 +14,9 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice, undo_notice, unsaved
+from chat_app.components.notices import demo_notice, notice, notice_button, tidings, undo_notice, unsaved
 from chat_app.components.people import people_here, typing_line
-from chat_app.components.sidebar import sidebar
+from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
 from chat_app.identity import NotRecognised, SignedOut
@@ -226,6 +226,7 @@ def thread() -> rx.Component:
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
         rx.fragment(
             people_here(),
+            notice_button(ICON_BUTTON),
             thread_menu(
                 ThreadActions(
                     on_rename=Composer.rename,
@@ -237,6 +238,7 @@ def thread() -> rx.Component:
         ),
         demo_notice(),
         attention(),
+        tidings(),
         rx.cond(
             Composer.deleted_thread != "",
             undo_notice(
