@@ -145,6 +145,7 @@ function usePlugins(needsMath) {
 const CONTROLS = { code: { copy: true, download: false }, table: false };
 const REMEND = { linkMode: "text-only" };
 const LINK_SAFETY = { enabled: false };
+const THEMES = ["github-light", "github-dark-default"]; // "github-dark" has comments that are too faint to read
 
 /** A text as Markdown; `isLive` says that it still grows, and may be cut off anywhere. */
 export const Markdown = memo(({ text, isLive }) => {
@@ -163,6 +164,7 @@ export const Markdown = memo(({ text, isLive }) => {
       controls: CONTROLS,
       remend: REMEND,
       linkSafety: LINK_SAFETY,
+      shikiTheme: THEMES,
       lineNumbers: false,
       codeBlockMaxHeight: 0,
       tableMaxHeight: 0,

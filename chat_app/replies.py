@@ -87,6 +87,7 @@ class Replies:
         budget: Budget,
         metrics: Metrics,
         reads: Callable[[StreamId], tuple[int, float]],
+        on_growth: Callable[[], None],
         on_commit: Callable[[], None],
         on_away: Callable[[bool], None],
         on_end: Callable[[StreamId], None],
@@ -99,7 +100,9 @@ class Replies:
         budget: what replies may cost.
         metrics: where they are counted.
         reads: how many rows of a stream were read here, and how many seconds the slowest took from its commit.
-        on_commit: called after each commit; like the following it must not block.
+        on_growth: called when text, or an end, of what is written here was committed; like the following it must not
+            block.
+        on_commit: called after any other commit.
         on_away: told when replies are given up because the database is away, and when it answers again.
         on_end: told of each stream that is no longer written here, however it ended.
         """
@@ -117,7 +120,7 @@ class Replies:
             database,
             close_hook=self._store,
             explain_hook=threads.change_reply,
-            on_commit=on_commit,
+            on_commit=on_growth,
             on_away=on_away,
             on_flush=metrics.flushed,
             renew_every=settings.chat_lease_renew,
@@ -259,7 +262,8 @@ class Replies:
         settings = self._settings
         writer = Writer(
             stream_id,
-            lambda: self._ask(attempt, thread.model, writer.explain),
+            # A model that is on offer no more is asked no more; the server's own answers in its place.
+            lambda: self._ask(attempt, thread.model if thread.model in settings.models else "", writer.explain),
             claim_hook=threads.change_reply,
             transactions=self._database,
             hub=self._hub,

@@ -22,6 +22,8 @@ from tests.support.world import OpenTab, World, running_world, settings
 
 pytestmark = pytest.mark.on_both_databases
 
+by_security = pytest.mark.on_both_databases(by="security")
+"""On PostgreSQL what two processes share is asked in the ordinary run."""
 ASKS = 50
 PROMPT, REPLY = 17, 100
 """Estimated tokens of each prompt here, and those that a reply may have."""
@@ -75,6 +77,7 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
     assert sum(len(world.model.asked) for world in worlds) == calls
 
 
+@by_security
 async def test_fifty_questions_of_one_person_at_once_pass_the_limit_by_less_than_one_call(database: Database) -> None:
     limit = 1000
     async with running_world(database, **LIMITS, chat_tokens_per_day=limit) as world:
@@ -86,6 +89,7 @@ async def test_fifty_questions_of_one_person_at_once_pass_the_limit_by_less_than
         assert await count(database, Reservation) == 0
 
 
+@by_security
 async def test_fifty_questions_of_ten_people_at_once_pass_neither_their_limits_nor_the_servers(
     database: Database,
 ) -> None:

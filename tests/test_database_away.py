@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +23,9 @@ WITHIN = 30
 
 
 @pytest.fixture
-async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FaultyDatabase]:
+async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FaultyDatabase]:
     monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 50)
-    database = FaultyDatabase(f"sqlite:///{tmp_path}/tributary.db")
-    await database.migrate()
+    database = FaultyDatabase(database_url)
     yield database
     await database.close()
 

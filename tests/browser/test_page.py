@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT, Hang, Say
 from tests.support.scripted_model import ScriptedModelThread as Model
-from tests.support.server import free_port, running_server
+from tests.support.server import running_server
 from tests.support.site import Site
 from tests.support.visitor import Visitor
 
@@ -164,8 +164,7 @@ async def test_a_newcomer_sees_the_seeded_conversation_play_by_the_demo_model(
 async def test_a_killed_server_says_what_happened_as_soon_as_it_is_back(tmp_path: Path, visitor: MakeVisitor) -> None:
     ada, noor, late = visitor(), visitor(), visitor()
     with Model() as model:
-        port = free_port()
-        with running_server(tmp_path, port=port, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server:
+        with running_server(tmp_path, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server:
             tab = await ada.open(server.url)
             model.enqueue(Say(["A whole sentence. And then", Hang()]))
             await tab.send("@gpt begin")
@@ -175,7 +174,7 @@ async def test_a_killed_server_says_what_happened_as_soon_as_it_is_back(tmp_path
             for each in (ada, noor):
                 await each.leave()
             server.kill()
-        with running_server(tmp_path, port=port, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server:
+        with running_server(tmp_path, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server:
             again = await late.open(server.url)
             reply = await again.shows("A whole sentence. And then", status="error")
             await expect(again.page.locator(f'article[data-message="{reply}"]')).to_contain_text("server restarted")

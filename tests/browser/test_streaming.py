@@ -14,6 +14,10 @@ from tests.support.visitor import Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
+on_production = pytest.mark.parametrize(
+    "site", ["production_site", pytest.param("development_site", marks=pytest.mark.chaos)], indirect=True
+)
+"""On the development server only by `make chaos`: what is different there is seen by the tests without this."""
 SENTENCES = [f"Sentence number {number} of this reply is here. " for number in range(12)]
 DELTAS = [word + " " for sentence in SENTENCES for word in sentence.split()]
 TEXT = "".join(SENTENCES).strip()
@@ -68,6 +72,7 @@ async def test_a_refresh_in_mid_stream_takes_nothing_back_and_goes_on_live(
     assert site.asked == asked + 1
 
 
+@on_production
 async def test_a_reply_whose_asker_has_left_completes_for_the_other(site: Site, visitor: Callable[[], Visitor]) -> None:
     ada, noor = visitor(), visitor()
     asking = await ada.begin(site.server.url)
@@ -83,6 +88,7 @@ async def test_a_reply_whose_asker_has_left_completes_for_the_other(site: Site, 
     assert await other.ends(reply) == TEXT
 
 
+@on_production
 async def test_a_closed_browser_finds_the_reply_complete_when_it_comes_back(
     site: Site, visitor: Callable[[], Visitor]
 ) -> None:
@@ -102,6 +108,7 @@ async def test_a_closed_browser_finds_the_reply_complete_when_it_comes_back(
     assert await again.ends(await again.shows("Sentence number 11")) == TEXT
 
 
+@on_production
 async def test_two_replies_at_once_do_not_mix(site: Site, visitor: Callable[[], Visitor]) -> None:
     ada, noor = visitor(), visitor()
     one = await ada.begin(site.server.url)

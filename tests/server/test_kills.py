@@ -20,7 +20,7 @@ from chat_app.streaming import Stream, StreamId, StreamStatus, store
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.support.chromium import find_chromium
 from tests.support.scripted_model import Request, Say, ScriptedModelThread
-from tests.support.server import Server, free_port, running_server
+from tests.support.server import Server, running_server
 from tests.support.visitor import Tab, Visitor
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
@@ -183,7 +183,7 @@ async def test_a_server_killed_in_mid_reply_loses_no_more_than_the_flush_age(tmp
     seed = random.SystemRandom().randrange(1_000_000)
     print(f"seed {seed}")
     chance, speaker = random.Random(seed), Speaker(random.Random(seed))
-    port, database = free_port(), Database(f"sqlite:///{tmp_path}/tributary.db")
+    database = Database(f"sqlite:///{tmp_path}/tributary.db")
     settled: dict[str, Stored] = {}
     losses: list[Loss] = []
     killed: Killed | None = None
@@ -195,7 +195,7 @@ async def test_a_server_killed_in_mid_reply_loses_no_more_than_the_flush_age(tmp
         for run in range(kills + 1):
             visitor = Visitor(chromium)
             with running_server(
-                tmp_path, port=port, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false", CHAT_REPLIES_PER_PERSON="20"
+                tmp_path, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false", CHAT_REPLIES_PER_PERSON="20"
             ) as server:
                 if killed is not None:
                     texts = await settled_page(visitor, killed)

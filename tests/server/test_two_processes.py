@@ -14,10 +14,8 @@ from tests.support.scripted_model import Hold, Say, ScriptedModel
 
 DELTAS = ("One sentence. ", "And half ", "of another")
 TEXT = "".join(DELTAS)
-on_both_if_asked = pytest.mark.parametrize(
-    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)], indirect=True
-)
-"""Runs on PostgreSQL too, but only by `make chaos`: it starts several processes, each of which takes its seconds."""
+on_both_by_chaos = pytest.mark.on_both_databases(by="chaos")
+"""It starts several processes, each of which takes its seconds."""
 RESTARTED = End(StreamStatus.ERROR, "The server restarted.", len(TEXT))
 EXPIRY = 2.0
 """Seconds; many beats long, so that a busy machine takes no living writer for a dead one."""
@@ -75,7 +73,7 @@ async def running(
         yield await asyncio.gather(*starting)
 
 
-@on_both_if_asked
+@on_both_by_chaos
 async def test_of_twenty_starts_in_four_processes_one_calls_the_model_and_all_follow(
     database: Database, model: ScriptedModel
 ) -> None:
@@ -96,7 +94,7 @@ async def test_of_twenty_starts_in_four_processes_one_calls_the_model_and_all_fo
             assert await follower == (TEXT + ".", End(StreamStatus.DONE, "", len(TEXT) + 1))
 
 
-@on_both_if_asked
+@on_both_by_chaos
 async def test_a_stop_from_another_process_cancels_the_model_and_keeps_the_text(
     database: Database, model: ScriptedModel
 ) -> None:
@@ -131,7 +129,7 @@ async def test_a_process_that_begins_takes_nothing_from_a_living_one(database: D
         assert await start == [True]
 
 
-@on_both_if_asked
+@on_both_by_chaos
 async def test_a_killed_process_is_outlived_by_its_text_and_by_its_neighbours(
     database: Database, model: ScriptedModel
 ) -> None:

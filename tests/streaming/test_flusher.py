@@ -17,7 +17,6 @@ pytestmark = pytest.mark.on_both_databases
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[FaultyDatabase]:
     database = FaultyDatabase(database_url)
-    await database.migrate()
     yield database
     await database.close()
 

@@ -103,7 +103,9 @@ def _run(directory: Path) -> Generator[Postgres]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+    # Nothing has to outlive it, and it has hundreds of databases, each of which would be looked at all the time.
+    options |= {"fsync": "off", "full_page_writes": "off", "max_wal_size": "2GB", "autovacuum": "off"}
     settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with (directory / "postgres.log").open("wb") as log:
         server = subprocess.Popen(
