@@ -6,6 +6,7 @@
  */
 
 import { createElement as h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useLocation } from "react-router";
 import { completed, completionAt, joined, lengthOf, mentionsAi, withMention, withoutMention } from "$/public/composer_text.js";
 import { createDrafts } from "$/public/drafts.js";
 import { lastRowOf, textOf } from "$/public/transcript_feed.js";
@@ -16,6 +17,8 @@ const LATE_MS = 1_500; // until a message that is not confirmed says so
 const DOUBT_MS = 4_000; // until the connection is looked at
 const NEAR = 0.9; // of the limit: from here on the count is shown
 const GROWS_BY_ITSELF = typeof CSS !== "undefined" && CSS.supports("field-sizing", "content");
+
+const THREAD = /^\/t\/([^/]+)\/?$/;
 
 const drafts = createDrafts();
 
@@ -100,14 +103,12 @@ function useCompletion(people, box, put) {
 /** The messages of this thread that were sent and are not stored yet; `onBack` is given those that are refused. */
 function useUnsent({ me, thread, opened, isDown, stored, refused, onSend, onEdit, onBack }) {
   const [unsent, setUnsent] = useState([]);
-  const isHere = useCallback(() => location.pathname.replace(/\/$/, "") === `/t/${thread}`, [thread]);
   const transmit = useCallback(
     ({ nonce, text, message }) => {
-      if (!isHere()) return; // another thread's page has been asked for, and would get it
       if (message) onEdit(message, text, nonce);
       else onSend(text, nonce);
     },
-    [isHere, onSend, onEdit],
+    [onSend, onEdit],
   );
   const drop = useCallback(
     (nonces) => {
@@ -233,13 +234,18 @@ export function ForgetDrafts() {
 
 /** Where a message is written; `onSend(text, nonce)` and `onEdit(message, text, nonce)` are given each until stored. */
 export function Composer(props) {
-  const { me, thread, people, always, isDown, limit, words, icons } = props;
+  const { me, shown, people, here, always, isDown, limit, words, icons } = props;
+  // By the address, and not by the state, which follows it: what is sent goes to the address's thread.
+  const thread = THREAD.exec(useLocation().pathname)?.[1] ?? "";
   const { box, text, setText, put } = useBox();
   const [editing, setEditing] = useState(null); // { message, before, draft }
-  const others = useMemo(
-    () => Object.entries(people ?? {}).flatMap(([id, person]) => (Number(id) === me ? [] : [person])),
-    [people, me],
-  );
+  const [hasty, setHasty] = useState(null); // what was to be sent before the page knew for whom
+  const others = useMemo(() => {
+    const byId = new Map(Object.entries(people).map(([id, person]) => [Number(id), person]));
+    for (const [id, name, hue] of here) byId.set(id, { name, hue });
+    byId.delete(me);
+    return [...byId.values()];
+  }, [people, here, me]);
   const { completion, look, close, take, onKey } = useCompletion(others, box, put);
 
   const beginEdit = useCallback(
@@ -269,7 +275,7 @@ export function Composer(props) {
     },
     [editing, beginEdit, box, put],
   );
-  const { unsent, send, takeBack } = useUnsent({ ...props, onBack });
+  const { unsent, send, takeBack } = useUnsent({ ...props, thread, onBack });
   const isLate = useLasting(unsent.length > 0, LATE_MS);
   const isDoubtful = useLasting(unsent.length > 0 && !isDown, DOUBT_MS);
   useEffect(() => {
@@ -302,7 +308,11 @@ export function Composer(props) {
   const submit = () => {
     const written = box.current.value;
     box.current.focus();
-    if (written.trim() === "" || lengthOf(written) > limit || !me || !thread) return;
+    if (written.trim() === "" || lengthOf(written) > limit || !thread) return;
+    if (!me) {
+      setHasty(written); // the page does not know yet who writes
+      return;
+    }
     close();
     if (editing) {
       if (written.trim() !== editing.before.trim()) send(written, editing.message);
@@ -314,6 +324,16 @@ export function Composer(props) {
     drafts.write(me, thread, "");
     document.dispatchEvent(new Event("message-sent"));
   };
+
+  const latestSubmit = useRef(submit);
+  useEffect(() => {
+    latestSubmit.current = submit;
+  });
+  useEffect(() => {
+    if (!me || hasty === null) return;
+    setHasty(null);
+    if (box.current.value === hasty) latestSubmit.current();
+  }, [me, hasty, box]);
 
   const toggleAsk = () => {
     const { value, selectionEnd } = box.current;
@@ -330,7 +350,7 @@ export function Composer(props) {
     if (event.key === "Escape" && editing) {
       event.preventDefault();
       endEdit();
-    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me)) {
+    } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me) && shown === thread) {
       event.preventDefault();
       const [message, , , , version] = lastRowOf(me);
       beginEdit(message, textOf(`${message}.${version}`));

@@ -119,7 +119,10 @@ async def lifespan() -> AsyncGenerator[None]:
 app = rx.App(
     api_transformer=[with_api, with_cookie, with_headers, with_guard, with_proxies],
     stylesheets=theme.STYLESHEETS,
-    head_components=[*theme.head(), *([] if is_prod_mode() else [cookie_script()])],
+    head_components=[
+        *theme.head(theme.public_address(settings.allowed_origins)),
+        *([] if is_prod_mode() else [cookie_script()]),
+    ],
     app_wraps=layout.app_wraps(on_gap=Live.catch_up),
     toaster=None,
     backend_exception_handler=report,

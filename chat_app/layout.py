@@ -7,7 +7,8 @@ import reflex as rx
 
 from chat_app.components.client import transcript_feed
 from chat_app.components.errors import page_error_boundary, signed_out
-from chat_app.components.notices import connection_sign
+from chat_app.components.keyboard import MAIN_ID, keyboard, skip_link
+from chat_app.components.notices import connection
 from chat_app.components.sidebar import open_button
 from chat_app.state import Viewer
 
@@ -20,6 +21,7 @@ def shell(
     `title_button` stands at the end of the title's line. Who was signed out sees neither it nor the main part.
     """
     return rx.el.div(
+        skip_link(),
         sidebar,
         rx.el.main(
             rx.el.header(
@@ -29,8 +31,11 @@ def shell(
                 class_name="flex h-14 shrink-0 items-center gap-1 border-b border-border px-2 md:px-6",
             ),
             rx.cond(Viewer.is_signed_out, signed_out(), rx.fragment(*main)),
-            class_name="flex min-w-0 flex-1 flex-col",
+            id=MAIN_ID,
+            class_name="flex min-w-0 flex-1 flex-col outline-none",
+            custom_attrs={"tabIndex": -1},
         ),
+        keyboard(),
         class_name="flex h-dvh overflow-hidden bg-background text-foreground antialiased",
     )
 
@@ -43,5 +48,5 @@ def app_wraps(on_gap: Callable[..., Any]) -> dict[tuple[int, str], Callable[[boo
     return {
         (55, "ErrorBoundary"): lambda _: page_error_boundary(),
         # The feed is here because a page itself may come to life after its first updates have arrived.
-        (5, "Overlay"): lambda _: rx.fragment(transcript_feed(on_gap), connection_sign()),
+        (5, "Overlay"): lambda _: rx.fragment(transcript_feed(on_gap), connection()),
     }

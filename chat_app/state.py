@@ -7,25 +7,27 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.feeds import ThreadLine
-from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
+from chat_app.identity import Identity, NameRefused, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
 from chat_app.members import InviteUnknown, SharingRefused
 from chat_app.presence import Crowd
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
-from chat_app.tabs import Frame, Tab, TabUpdate
-from chat_app.threads import NotNow, TitleRefused
+from chat_app.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
+from chat_app.threads import NotNow, SettingRefused, TitleRefused
 from chat_app.views import LISTED, MessageView
 
 TYPING_NAMED = 2
@@ -41,6 +43,7 @@ NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allo
 SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
 GONE = "This does not exist any more, or is not for you."
 NOT_YOURS = "You may read this thread, but not do that in it."
+NO_TIMELINE = "It is not known any more how this reply grew."
 NO_INVITE = "This invite does not work any more. Ask for a new one."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
@@ -129,7 +132,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await tell(self, NOT_YOURS)
         except InviteUnknown:
             return await tell(self, NO_INVITE)
-        except (NotNow, TooMuch, TitleRefused, SharingRefused, TokenRefused) as error:
+        except (NotNow, TooMuch, TitleRefused, SettingRefused, SharingRefused, TokenRefused, NameRefused) as error:
             return await tell(self, str(error))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
@@ -139,6 +142,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
 MessageId = Annotated[int, Field(ge=1, lt=2**31)]
 TextName = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,4}$")]
 Offset = Annotated[int, Field(ge=0, lt=2**31)]
+Asked = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 async def tell(state: rx.State, notice: str) -> None:
@@ -149,8 +153,12 @@ async def tell(state: rx.State, notice: str) -> None:
 
 def notice_update(notice: str) -> dict[str, Any]:
     """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
-    var = str(Viewer.notice).rpartition(".")[2]  # its name in the browser, which Reflex marks with a suffix
-    return {"delta": {Viewer.get_full_name(): {var: notice}}}
+    return {"delta": {Viewer.get_full_name(): {_name_in_browser(Viewer.notice): notice}}}
+
+
+def _name_in_browser(var: Any) -> str:
+    """What a var is called in an update: Reflex marks it with a suffix."""
+    return str(var).rpartition(".")[2]
 
 
 async def show_signed_out(state: rx.State) -> None:
@@ -206,12 +214,15 @@ class Viewer(rx.State):
     """The lines of the sidebar, but for the few newest or otherwise since, which are `fresh`."""
     fresh: list[Line] = []
     is_demo: bool = False
+    models: list[str] = []
+    """What a thread's owner can choose among; the first is the server's own."""
     is_signed_out: bool = False
     notice: str = ""
 
     def _recognise(self, who: Identity) -> None:
         update_vars(self, me=who.user_id, name=who.name, hue=who.hue, is_signed_out=False, notice="")
-        update_vars(self, is_demo=services().settings.uses_demo_model)
+        settings = services().settings
+        update_vars(self, is_demo=settings.uses_demo_model, models=list(settings.models))
 
     def _list(self, lines: Iterable[ThreadLine]) -> None:
         update_vars(self, threads=[line_of(line) for line in lines], fresh=[])
@@ -240,6 +251,9 @@ class Transcript(rx.State):
     may: list[str] = []
     """What this person may do with it, in the words of `access.Verb`."""
     visibility: str = "open"
+    model: str = ""
+    """Which model answers, and in what pieces others get its replies; "" for what the server says."""
+    granularity: str = ""
     read_up_to: int = 0
     """The last message that this person had read when they came, or came back; 0 if nothing has come since."""
     is_unsaved: bool = False
@@ -252,6 +266,7 @@ class Transcript(rx.State):
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
+            update_vars(self, model=update.thread.model, granularity=update.thread.granularity)
         if update.may is not None:
             update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
@@ -285,6 +300,14 @@ class Presence(rx.State):
     typing: list[str] = []
     """Names of some who are typing, besides this person."""
     typing_count: int = 0
+    answered: int = 0
+    """The number of the page's last question that was answered."""
+
+    @remote
+    async def answer(self, number: Asked) -> None:
+        """Answer a page that wonders whether its connection still is one."""
+        async with self:
+            self.answered = number
 
     @remote
     async def look(self, is_looking: bool) -> None:
@@ -319,6 +342,8 @@ class Live(rx.State):
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
     r: list[RowFrame] = []
+    t: tuple[str, list[tuple[int, int]]] = ("", [])
+    """A text's name and its timeline, for the tab that has asked to see it grow again."""
 
     @by_page_load
     async def watch(self) -> None:
@@ -328,8 +353,13 @@ class Live(rx.State):
             who = await who_asks(self)
             with services().tabs.open(tab_of(self), who, thread_id) as tab:
                 await self._begin(who, thread_id)
-                async for update in tab.updates(is_congested=functools.partial(_socket_stands, self)):
-                    await self._send(update)
+                touch_at = -math.inf
+                async for update in tab.updates(is_congested=_congestion(self)):
+                    if update.is_text_only and update.frames and time.monotonic() < touch_at:
+                        await _send_text(update.frames)
+                    else:
+                        touch_at = time.monotonic() + TOUCH_EVERY
+                        await self._send(update)
         except ThreadUnknown:
             async with self:
                 transcript = await self.get_state(Transcript)
@@ -367,10 +397,22 @@ class Live(rx.State):
                 self.f = [(f"{message_id}.{version}", 0, text)]
             update_vars(transcript, looked_at=looked_at)
 
+    @remote
+    async def replay(self, message_id: MessageId, version: Offset) -> None:
+        """Let this tab show how a reply grew, by when its chunks were stored."""
+        who = await who_asks(self)
+        message, timeline = await services().timeline_of(who, thread_in_address(self), message_id, version)
+        if not timeline or message.is_live:
+            await tell(self, NO_TIMELINE)
+            return
+        async with self:
+            self.t = (f"{message_id}.{version}", timeline)
+
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
             self.r = []
+            self.t = ("", [])
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
@@ -393,6 +435,9 @@ class Live(rx.State):
                 viewer._list(update.lines)
             if update.line_changes:
                 viewer._list_changes(update.line_changes)
+            if viewer.me in update.people:
+                name, hue = update.people[viewer.me]
+                update_vars(viewer, name=name, hue=hue)
             if update.crowd is not None:
                 (await self.get_state(Presence))._show(update.crowd, viewer.me)
             if update.is_gone:
@@ -427,12 +472,22 @@ def line_of(line: ThreadLine) -> Line:
     return line.id, line.title, line.active, line.unread, int(line.is_live)
 
 
-def _socket_stands(state: rx.State) -> bool:
-    """Whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
+async def _send_text(frames: list[Frame]) -> None:
+    """Send text alone, past the state: it would hold it for nothing, and its lock and comparing cost far more."""
+    await EventContext.get().emit_delta({Live.get_full_name(): {_name_in_browser(Live.f): frames}})
+
+
+def _congestion(state: rx.State) -> Callable[[], bool]:
+    """Tells whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
     app = RegistrationContext.get().app
     sio, namespace = app.sio, app.event_namespace
     assert sio is not None
     assert namespace is not None
     engine_id = sio.manager.eio_sid_from_sid(state.router.session.session_id, namespace.namespace)
-    engine_socket = sio.eio.sockets.get(engine_id)
-    return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
+    sockets = sio.eio.sockets
+
+    def stands() -> bool:
+        engine_socket = sockets.get(engine_id)
+        return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
+
+    return stands

@@ -5,7 +5,7 @@ Each function takes the caller's session; who may see what is part of each query
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +30,10 @@ LISTED = 50
 """Threads that the sidebar lists."""
 NEWEST = 100
 """Messages that a page shows at first, and that it gets at a time when its reader scrolls back."""
+TIMELINE_STEPS = 2000
+"""Steps of a timeline at most: of a reply stored by the delta, only some are told."""
+BETWEEN_ATTEMPTS_MS = 1000
+"""Milliseconds of a timeline between what broke off and what went on from there."""
 LIVE = 1000
 """Threads with a reply under way that the sidebars know of at most."""
 FOUND = 20
@@ -80,6 +84,9 @@ class ThreadView:
     title: str
     reply_mode: ReplyMode
     visibility: Visibility
+    model: str
+    granularity: str
+    """How others get its replies; "" for what the server says. So of `model`."""
     version: int
     access_version: int
     last_position: int
@@ -109,6 +116,28 @@ class StreamPlace:
     message_id: int
     is_current: bool
     """Whether its message has no newer attempt."""
+
+
+@dataclass(frozen=True)
+class AttemptDetails:
+    """What an attempt at a reply took. Lengths are code points; of what has not happened, or was not told, None."""
+
+    number: int
+    kind: AttemptKind
+    status: StreamStatus
+    model: str
+    asked: datetime
+    first_delta: datetime | None
+    ended: datetime | None
+    length: int
+    deltas: int
+    chunks: int
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+Timeline = list[tuple[int, int]]
+"""How a text grew: (length in code points, milliseconds since its first character came), in order."""
 
 
 @dataclass(frozen=True)
@@ -432,6 +461,71 @@ async def version_text(session: AsyncSession, message: MessageView, version: int
     return "".join([await store.read_text(session, StreamId(stream_id)) for stream_id in stream_ids])
 
 
+async def attempt_details(session: AsyncSession, message_id: int) -> list[AttemptDetails]:
+    """All attempts at a reply that was found for its reader before, the newest first."""
+    query = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id) == message_id)
+        .order_by(col(Attempt.number).desc())
+    )
+    return [
+        AttemptDetails(
+            number=attempt.number,
+            kind=attempt.kind,
+            status=stream.status,
+            model=stream.model,
+            asked=stream.created,
+            first_delta=stream.first_delta,
+            ended=stream.ended,
+            length=stream.length,
+            deltas=stream.deltas,
+            chunks=stream.chunks,
+            tokens_in=stream.tokens_in,
+            tokens_out=stream.tokens_out,
+        )
+        for attempt, stream in (await session.execute(query)).all()
+    ]
+
+
+async def timeline(session: AsyncSession, message_id: int, version: int) -> Timeline:
+    """How a version of a reply's text grew, by when its chunks were stored; [] where these were pruned.
+
+    Between a reply that broke off and its continuation a second passes, however long it was.
+    """
+    attempts = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id) == message_id, col(Attempt.version) == version)
+        .order_by(col(Attempt.number))
+    )
+    steps: Timeline = []
+    for attempt, stream in (await session.execute(attempts)).all():
+        chunks = (
+            select(col(Chunk.offset) + func.length(col(Chunk.text)), col(Chunk.created))
+            .where(col(Chunk.stream_id) == stream.id)
+            .order_by(col(Chunk.offset))
+        )
+        rows = (await session.execute(chunks)).all()
+        if (rows[-1][0] if rows else 0) < stream.length:
+            return []
+        if not rows:
+            continue
+        start = stream.first_delta or rows[0][1]
+        begun = steps[-1][1] + BETWEEN_ATTEMPTS_MS if steps else 0
+        steps.append((attempt.base, begun))
+        for length, stored in rows:
+            after = round((stored - start) / timedelta(milliseconds=1))
+            steps.append((attempt.base + length, max(steps[-1][1], begun + after)))
+    return _thinned(steps)
+
+
+def _thinned(steps: Timeline) -> Timeline:
+    """At most `TIMELINE_STEPS` of them, evenly, the last one among them."""
+    apart = -(-len(steps) // TIMELINE_STEPS) or 1
+    return steps[:1] + steps[1:-1][::apart] + steps[-1:] if len(steps) > 1 else []
+
+
 async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
     """Names and hues by user id."""
     if not user_ids:
@@ -456,6 +550,9 @@ def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
 
 def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
     assert message.id is not None
+    if message.deleted is not None:  # what can be undone is still there, and for nobody to see
+        attempt = stream = None
+    text = "" if message.deleted is not None else message.text
     base = attempt.base if attempt else 0
     return MessageView(
         id=message.id,
@@ -463,11 +560,11 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
         version=message.version,
         author_id=message.author_id or 0,
         at=message.created,
-        text=message.text,
+        text=text,
         attempt=attempt.version if attempt else message.edits,
         status=stream.status if stream else None,
         reason=stream.reason if stream else "",
-        length=base + stream.length if stream else len(message.text),
+        length=base + stream.length if stream else len(text),
         base=base,
         stream_id=StreamId(stream.id) if stream else None,
         tab=attempt.tab if attempt else "",
@@ -482,6 +579,8 @@ def _thread_view(thread: Thread) -> ThreadView:
         title=thread.title,
         reply_mode=thread.reply_mode,
         visibility=thread.visibility,
+        model=thread.model,
+        granularity=thread.granularity,
         version=thread.version,
         access_version=thread.access_version,
         last_position=thread.last_position,

@@ -31,8 +31,9 @@ from chat_app.api.app import create_api
 from chat_app.api.asking import running as asked_services
 from chat_app.db import Database
 from chat_app.identity import COOKIE, Identity, new_secret
-from chat_app.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
+from chat_app.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
 from chat_app.pages import thread
+from chat_app.reply_details import Details
 from chat_app.services import Services
 from chat_app.sharing import Sharing
 from chat_app.state import GONE, NO_COOKIE, NOT_YOURS, Live, Transcript, Viewer
@@ -43,7 +44,7 @@ for found in pkgutil.iter_modules(pages.__path__):
     importlib.import_module(f"{pages.__name__}.{found.name}")
 rx.State.setup_dynamic_args(get_route_args(thread.ROUTE))  # as adding the page does
 
-SECRET = "what nobody outside may know"
+SECRET = "What nobody outside may know"
 DAY = timedelta(days=1)
 READERS = {Verb.READ}
 """Verbs that change nothing; whether it was done is whether the text was sent."""
@@ -173,7 +174,11 @@ HANDLERS: dict[str, Entry] = {
     "live.watch": Entry(Verb.READ),
     "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
     "live.show_earlier": Entry(Verb.READ, arguments=lambda now: {"before": now.ended}),
+    "live.replay": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "details.look": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
+    "details.forget": Entry(None),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "presence.answer": Entry(None),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
     "presence.type": Entry(None),  # so of this
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
@@ -188,6 +193,11 @@ HANDLERS: dict[str, Entry] = {
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
     "composer.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
     "composer.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "composer.configure": Entry(
+        Verb.CONFIGURE, arguments=lambda _: {"reply_mode": "always", "model": "", "granularity": "word"}
+    ),
+    "composer.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
+    "composer.keep_deleted": Entry(None),
     "composer.clear": Entry(Verb.CLEAR),
     "composer.delete_thread": Entry(Verb.DELETE),
     "sharing.look": Entry(Verb.READ),
@@ -201,6 +211,7 @@ HANDLERS: dict[str, Entry] = {
     "sharing.leave": Entry(Verb.LEAVE),
     "join.join": Entry(None),
     "account.show": Entry(None),
+    "account.rename": Entry(None),
     "account.make_token": Entry(None),
     "account.revoke_token": Entry(None),
     "account.sign_out_elsewhere": Entry(None),
@@ -241,6 +252,7 @@ SERVICES: dict[str, Entry] = {
     "faults": Entry(None),
     "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
     "stream_place": Entry(None),  # the same
+    "rename_person": Entry(None),
     "add_token": Entry(None),
     "tokens": Entry(None),
     "revoke_token": Entry(None),
@@ -249,6 +261,9 @@ SERVICES: dict[str, Entry] = {
     # Of a thread:
     "post": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789", "tab": "tab"}),
     "rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"reply_mode": ReplyMode.ALWAYS}),
+    "restore_thread": Entry(None),  # there is nothing to restore; tests/test_undo.py has who may
+    "restore_message": Entry(None),
     "clear": Entry(Verb.CLEAR),
     "members": Entry(Verb.READ),
     "set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": Visibility.LINK}),
@@ -271,6 +286,8 @@ SERVICES: dict[str, Entry] = {
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other"}
     ),
     "delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
+    "attempts": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
+    "timeline_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
 }
@@ -333,6 +350,10 @@ class Handed:
         return True
 
 
+PROOFS = {"sharing.look": "MemberLine(", "details.look": "AttemptLine(", "live.replay": "[(0, 0), "}
+"""What a page holds that was told, where that is no message's text."""
+
+
 def new_root() -> rx.State:
     """The state of a new tab."""
     return rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
@@ -361,7 +382,7 @@ async def call(
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
         patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
-        patched.setattr(state_module, "_socket_stands", lambda _: False)  # there is no socket
+        patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
         async with asyncio.timeout(WITHIN):
@@ -371,8 +392,10 @@ async def call(
         results = await asyncio.gather(task, first, return_exceptions=True)
     assert not isinstance(results[0], Exception), results[0]
     sharing = await root.get_state(Sharing)
-    page = f"{frames} {live.f} {transcript.dict()} {viewer.dict()} {sharing.members} {results[0]}"
-    is_read, proof = HANDLERS[name].verb in READERS, "MemberLine(" if name == "sharing.look" else SECRET
+    attempts = (await root.get_state(Details)).attempts
+    told = f"{live.f} {live.t} {transcript.dict()} {viewer.dict()} {sharing.members} {attempts}"
+    page = f"{frames} {told} {results[0]}"
+    is_read, proof = HANDLERS[name].verb in READERS, PROOFS.get(name, SECRET)
     return Outcome(proof in page if is_read else await now.rows() != before, viewer.notice, page)
 
 

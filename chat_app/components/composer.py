@@ -8,6 +8,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
 from chat_app.components.icons import icon_paths
+from chat_app.components.keyboard import shortcuts_button
 from chat_app.state import Presence, Transcript, Viewer
 from chat_app.threads import MAX_TEXT
 
@@ -29,8 +30,9 @@ class _Composer(rx.Component):
     tag = "Composer"
 
     me: rx.Var[int]
-    thread: rx.Var[str]
+    shown: rx.Var[str]
     people: rx.Var[dict[str, Any]]
+    here: rx.Var[list[Any]]
     always: rx.Var[bool]
     opened: rx.Var[int]
     is_down: rx.Var[bool]
@@ -61,8 +63,9 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
     """
     return _Composer.create(
         me=Viewer.me,
-        thread=Transcript.thread,
+        shown=Transcript.thread,
         people=Transcript.people,
+        here=Presence.people,
         always=Transcript.reply_mode == "always",
         opened=Presence.opened,
         is_down=has_connection_errors,
@@ -79,9 +82,9 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
 def hint() -> rx.Component:
     """The line under the composer."""
     return rx.el.p(
-        words.COMPOSER_HINT,
-        id="composer-hint",
-        class_name="hidden pb-2 pt-1.5 text-center text-xs text-muted-foreground md:block",
+        rx.el.span(words.COMPOSER_HINT, id="composer-hint"),
+        shortcuts_button("cursor-pointer rounded px-1 py-0.5 underline underline-offset-2 hover:text-foreground"),
+        class_name="hidden pb-2 pt-1 text-center text-xs text-muted-foreground md:block",
     )
 
 

@@ -1,11 +1,18 @@
-"""The notices: what the page has to say for itself."""
+"""The notices: what the page has to say for itself, and to whom does not look at it."""
+
+from typing import Any
 
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
-from chat_app.components.icons import icon
-from chat_app.state import Transcript, Viewer
+from chat_app.components.client import passing
+from chat_app.components.dialog import QUIET
+from chat_app.components.icons import icon, icon_paths
+from chat_app.state import Presence, Transcript, Viewer
+
+UNDO_SECONDS = 10
+"""How long it is offered to take a deletion back; the server keeps what was deleted for longer."""
 
 
 def _name(text: str) -> rx.Component:
@@ -52,6 +59,18 @@ def notice_line() -> rx.Component:
     return rx.cond(Viewer.notice != "", rx.el.div(_notice(), role="alert"))
 
 
+def undo_notice(word: rx.Var[str] | str, key: rx.Var[str] | str, *, on_undo: Any, on_over: Any) -> rx.Component:
+    """Says that something was deleted, and takes it back: for some seconds, of each `key` anew."""
+    return passing(
+        rx.el.p(word, role="status"),
+        rx.el.button(words.UNDO, type="button", on_click=on_undo, class_name=f"{QUIET} text-primary"),
+        key=key,
+        seconds=UNDO_SECONDS,
+        on_over=on_over,
+        class_name="undo-notice",
+    )
+
+
 def unsaved() -> rx.Component:
     """Says, while the database is away for too long, that what is shown is not stored."""
     return rx.el.div(
@@ -68,20 +87,64 @@ def unsaved() -> rx.Component:
     )
 
 
-def connection_sign() -> rx.Component:
-    """A small sign, as long as the server cannot be reached."""
-    return rx.el.div(
-        rx.cond(
-            has_connection_errors,
-            rx.el.p(
-                icon("offline"),
-                words.CONNECTION_GONE,
-                class_name=(
-                    "flex items-center gap-2 rounded-full border border-border bg-card px-3.5 py-1.5 text-sm "
-                    "text-foreground shadow-md"
-                ),
-            ),
-        ),
-        role="status",
-        class_name="pointer-events-none fixed inset-x-0 top-3 z-50 flex justify-center",
+def _ask_spec(number: rx.Var[int]) -> tuple[rx.Var[int]]:
+    return (number,)
+
+
+class _Connection(rx.Component):
+    library = "$/public/connection.js"
+    tag = "Connection"
+
+    is_down: rx.Var[bool]
+    answered: rx.Var[int]
+    words: rx.Var[dict[str, str]]
+    icons: rx.Var[dict[str, Any]]
+    on_ask: rx.EventHandler[_ask_spec]
+
+
+class _Tidings(rx.Component):
+    library = "$/public/tidings.js"
+    tag = "Tidings"
+
+    thread: rx.Var[str]
+    title: rx.Var[str]
+    is_loaded: rx.Var[bool]
+    me: rx.Var[int]
+    people: rx.Var[dict[str, Any]]
+    words: rx.Var[dict[str, Any]]
+
+
+class _NoticeButton(rx.Component):
+    library = "$/public/tidings.js"
+    tag = "NoticeButton"
+
+    words: rx.Var[dict[str, Any]]
+    icons: rx.Var[dict[str, Any]]
+
+
+def connection() -> rx.Component:
+    """A small sign, as long as the server cannot be reached; and what makes a dead connection anew at once."""
+    return _Connection.create(
+        is_down=has_connection_errors,
+        answered=Presence.answered,
+        words=words.CONNECTION,
+        icons=icon_paths("offline", "check"),
+        on_ask=Presence.answer,
     )
+
+
+def tidings() -> rx.Component:
+    """Tells who does not see the transcript what is new in it, by screen reader, the tab's title and notices."""
+    return _Tidings.create(
+        thread=Transcript.thread,
+        title=Transcript.title,
+        is_loaded=Transcript.is_loaded,
+        me=Viewer.me,
+        people=Transcript.people,
+        words=words.TIDINGS,
+    )
+
+
+def notice_button(class_name: str) -> rx.Component:
+    """Asks for notices of the system when one's replies are done."""
+    return _NoticeButton.create(words=words.TIDINGS, icons=icon_paths("bell", "bellOff"), class_name=class_name)

@@ -93,6 +93,7 @@ def sidebar(on_new_thread: rx.event.EventType[()]) -> rx.Component:
                 words.NEW_THREAD,
                 type="button",
                 on_click=on_new_thread,
+                custom_attrs={"data-key": "new"},
                 class_name=(
                     "flex w-full cursor-pointer items-center gap-2 rounded-lg border border-border bg-card px-3 py-2 "
                     "text-sm font-medium shadow-xs hover:bg-muted"

@@ -1,7 +1,12 @@
 """The theme: what Tailwind is told of the colours and fonts in `assets/theme.css`, and what every page's head loads."""
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 import reflex as rx
 from reflex.plugins.shared_tailwind import TailwindConfig
+
+from chat_app.components import words
 
 _COLORS = (
     "background",
@@ -42,10 +47,45 @@ TAILWIND_CONFIG: TailwindConfig = {
 STYLESHEETS = ["/theme.css"]
 
 
-def head() -> list[rx.Component]:
-    """What every page's head holds: the icon, the colour of the browser's frame, the early choice of light or dark."""
+# The browser's frame has the page's colour: `--background` of assets/theme.css, as it can be said there.
+_FRAMES = {"light": "#fbfdfd", "dark": "#13191c"}
+_SHARE_IMAGE = "/share.png"
+_LOCAL = ("localhost", "127.", "[::1]")
+
+
+def public_address(origins: Sequence[str]) -> str:
+    """The first of these origins that others than this machine can reach; "" if there is none."""
+    reachable = (origin for origin in origins if origin != "*" and not urlsplit(origin).netloc.startswith(_LOCAL))
+    return next(reachable, "")
+
+
+def head(address: str) -> list[rx.Component]:
+    """What every page's head holds: icons, what a link to it shows elsewhere, the early choice of light or dark.
+
+    A link's preview says what Tributary is and never which thread it leads to, for whoever may not read it may see the
+    preview. Its image needs a whole address, which begins with `address`.
+    """
+    preview = {
+        "og:type": "website",
+        "og:site_name": words.BRAND,
+        "og:title": words.PREVIEW_TITLE,
+        "og:description": words.PREVIEW_TEXT,
+        "og:image": f"{address}{_SHARE_IMAGE}",
+        "og:image:width": "1200",
+        "og:image:height": "630",
+        "og:image:alt": words.PREVIEW_IMAGE,
+    }
     return [
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.link(rel="apple-touch-icon", href="/icon-180.png"),
+        rx.el.link(rel="manifest", href="/tributary.webmanifest"),
         rx.el.meta(name="color-scheme", content="light dark"),
+        *(
+            rx.el.meta(name="theme-color", content=color, media=f"(prefers-color-scheme: {mode})")
+            for mode, color in _FRAMES.items()
+        ),
+        rx.el.meta(name="description", content=words.PREVIEW_TEXT),
+        *(rx.el.meta(property=name, content=content) for name, content in preview.items()),
+        rx.el.meta(name="twitter:card", content="summary_large_image"),
         rx.el.script(src="/color_mode.js"),
     ]

@@ -1,6 +1,9 @@
 """The words on the page."""
 
 BRAND = "Tributary"
+PREVIEW_TITLE = "A thread on Tributary"
+PREVIEW_TEXT = "Several people and an AI in one thread: everybody sees each answer as it is written."
+PREVIEW_IMAGE = "Three streams that become one, and the name Tributary"
 
 NEW_THREAD = "New thread"
 THREADS = "Threads"
@@ -38,6 +41,34 @@ TO_END = "Go to the newest message"
 AI_NAME = "GPT"
 AI_BADGE = "AI"
 YOU = "you"
+DETAILS = "Details of this reply"
+DETAILS_TITLE = "This reply"
+DETAILS_LOADING = "Looking it up…"
+ATTEMPTS = {"first": "First attempt", "retry": "Another version", "continue": "Continuation"}
+STATUSES = {
+    "pending": "Waiting",
+    "streaming": "Being written",
+    "done": "Complete",
+    "error": "Failed",
+    "timeout": "Timed out",
+    "stopped": "Stopped",
+}
+MODEL = "Model"
+STATUS = "Status"
+ASKED = "Asked"
+FIRST_DELTA = "To the first word"
+TOOK = "To the end"
+RATE = "Speed"
+CHARACTERS_A_SECOND = "characters a second"
+LENGTH = "Length"
+CHARACTERS = "characters"
+TOKENS_IN = "Tokens read"
+TOKENS_OUT = "Tokens written"
+CHUNKS = "Pieces from the model → stored"
+REPLAY = "Watch it being written again"
+REPLAY_END = "End"
+REPLAY_SPEED = "Speed"
+UNREAD = "New since you were here"
 MESSAGE_TOOLS = "This message"
 COPY_MESSAGE = "Copy this message"
 UNKNOWN_PERSON = "Someone"
@@ -66,6 +97,30 @@ RENAME_LABEL = "Title"
 SHARE_MENU = "Share…"
 MEMBERS_MENU = "Members…"
 DOWNLOAD = "Download"
+SETTINGS_MENU = "Settings…"
+SETTINGS_TITLE = "How the AI takes part"
+ANSWERS = "It answers"
+WHEN_ASKED = "When it is asked"
+WHEN_ASKED_TEXT = "Messages with @gpt in them."
+ALWAYS = "Always"
+ALWAYS_TEXT = "Every message."
+MODEL = "Model"
+MODEL_TEXT = "Which model answers here."
+SERVERS_CHOICE = "As the server says"
+PIECES = "Others see a reply grow by"
+PIECES_TEXT = "Who asks sees every word as it comes. Bigger pieces are calmer, and cheaper to store."
+PIECES_BY = {
+    "": SERVERS_CHOICE,
+    "delta": "Whatever the model sends",
+    "word": "Words",
+    "sentence": "Sentences",
+    "line": "Lines",
+    "paragraph": "Paragraphs",
+}
+FROM_NEXT_REPLY = "Changes hold from the next reply on."
+DELETED_THREAD = "The thread is deleted."
+DELETED_MESSAGE = "The message is deleted."
+UNDO = "Undo"
 CLEAR = "Clear all messages"
 CLEAR_MENU = "Clear all messages…"
 CLEAR_TITLE = "Clear all messages?"
@@ -118,6 +173,10 @@ JOINING = "Joining the thread"
 NO_INVITE_TITLE = "This invite does not work any more"
 NO_INVITE_TEXT = "It was withdrawn, or its time is over. Ask for a new one."
 
+NAME = "Name"
+NAME_TEXT = "Everybody sees you by this name and colour. Nobody else can have the name while you do."
+COLOUR = "Colour"
+SAVE = "Save"
 TOKENS = "Tokens for scripts"
 TOKENS_TEXT = "A script that shows one of these acts as you. Treat it like a password."
 NO_TOKENS = "You have none."
@@ -183,7 +242,7 @@ COMPOSER = {
     "waiting": "Not sent yet. It goes as soon as the connection is back.",
     "takeBack": "Take back",
 }
-COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line"
+COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line · "
 EDIT_MESSAGE = "Edit this message"
 EDITED = "edited"
 
@@ -191,7 +250,38 @@ DEMO_NOTICE_BEFORE = "Demo model – answers are made up offline. Set "
 DEMO_NOTICE_BETWEEN = " or "
 DEMO_NOTICE_AFTER = " in .env to use a real one."
 
-CONNECTION_GONE = "Connection lost. Trying again…"
+CONNECTION = {"gone": "Connection lost. Trying again…", "back": "Connected again"}
+
+TIDINGS = {
+    "brand": BRAND,
+    "someone": UNKNOWN_PERSON,
+    "message": "New message from {name}.",
+    "begun": "GPT is answering.",
+    "ended": {
+        "done": "GPT has answered.",
+        "stopped": "The answer was stopped.",
+        "timeout": "GPT did not answer in time.",
+        "error": "The answer failed.",
+    },
+    "notices": "Tell me when my answers are done",
+}
+
+SKIP = "Skip the list of threads"
+SHORTCUTS = "Keyboard shortcuts"
+SHORTCUT_LIST = (
+    ("Send", ("Enter",)),
+    ("New line", ("Shift", "Enter")),
+    ("Send and ask the AI", ("Ctrl", "Enter")),
+    ("Name somebody or the AI", ("@",)),
+    ("Edit your last message, in an empty field", ("↑",)),
+    ("Cancel an edit, close a list or dialog", ("Esc",)),
+    ("Go to the message field", ("Shift", "Esc")),
+    ("Find a thread", ("Ctrl", "K")),
+    ("Next or previous thread", ("Alt", "↓ ↑")),
+    ("New thread", ("Ctrl", "Shift", "O")),
+    ("This list", ("?",)),
+)
+"""What is done, and its keys; on a Mac, ⌘ does what Ctrl does."""
 
 NOT_FOUND_TITLE = "There is nothing here"
 NOT_FOUND_TEXT = "This thread does not exist, or it is not open to you."
