@@ -84,6 +84,12 @@ async def test_a_deleted_message_is_told_to_nobody_and_comes_back_in_its_place(w
             await say(world, ada, thread_id, "Four")  # what has changed since is read anew
             await late.until_screen(lambda screen: "Four" in screen.texts.values())
             assert f"{second}.0" not in late.screen.texts
+            await late.stand()
+            fifth = await say(world, noor, thread_id, "Said and taken back")
+            await world.services.delete_message(noor, thread_id, fifth)
+            late.is_congested = False
+            await late.until_screen(lambda screen: fifth in screen.gone)
+            assert f"{fifth}.0" not in late.screen.texts
         assert await texts(world, ada, thread_id) == ["One", "Three", "Four"]
 
         with pytest.raises(NotNow):  # not even its thread's owner: it was not theirs to delete
