@@ -30,6 +30,8 @@ class Verb(StrEnum):
     LEAVE = "leave"
     """Be a member no more."""
     RENAME = "rename"
+    CONFIGURE = "configure"
+    """Say which messages the AI answers, which model does, and in what pieces others get it."""
     CLEAR = "clear"
     """Delete all its messages; single ones by anybody too."""
     SHARE = "share"
@@ -77,6 +79,12 @@ def may(verb: Verb, user_id: int) -> ColumnElement[bool]:
         no_other_role = ~_is_member(user_id, [role for role in MemberRole if role not in roles])
         permitted.append(and_(col(Thread.visibility).in_(open_to_all), no_other_role))
     return and_(col(Thread.deleted).is_(None), or_(*permitted))
+
+
+def may_restore(user_id: int) -> ColumnElement[bool]:
+    """Deleted threads that this person may bring back: those that they may delete."""
+    roles = [role for role, verbs in BY_ROLE.items() if Verb.DELETE in verbs]
+    return and_(col(Thread.deleted).is_not(None), _is_member(user_id, roles))
 
 
 def may_edit_message(user_id: int) -> ColumnElement[bool]:

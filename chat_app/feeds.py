@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select
+from sqlalchemy import Select, Text, cast, func, literal, select
 from sqlmodel import col
 
 from chat_app import views
 from chat_app.db import Database
-from chat_app.models import MemberRole, Session, Thread, Visibility
+from chat_app.models import MemberRole, Session, Thread, User, Visibility
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.tables import utc_now
 from chat_app.streaming.tailer import Row, probe_row
@@ -33,6 +33,8 @@ CHANGES = 500
 """Changed threads that one look takes in at most."""
 LATELY = timedelta(days=1)
 """How long an ended session is told of: far longer than any tick, and clocks may differ."""
+RENAMED_LATELY = timedelta(minutes=10)
+"""How long a new name is told of: longer than any tick, and clocks may differ."""
 RETRY_AFTER = 1.0
 """Seconds until a failed read of a thread's changes is tried again."""
 
@@ -338,6 +340,30 @@ def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> Thre
 
 def _unread(thread: ThreadView, read_up_to: int | None) -> int:
     return 0 if read_up_to is None else max(0, thread.last_position - read_up_to)
+
+
+class Names:
+    """A probe of the tailer that asks who has changed their name or colour of late, for all pages that may show it."""
+
+    kinds = frozenset({"person"})
+
+    def __init__(self, on_rename: Callable[[int, str, int], None], is_watched: Callable[[], bool]) -> None:
+        """`on_rename` is told who, their name and their hue; nothing is asked while `is_watched` is false."""
+        self._on_rename = on_rename
+        self._is_watched = is_watched
+        self._known: dict[int, tuple[str, int]] = {}
+
+    def selects(self) -> Sequence[Select[Any]]:
+        if not self._is_watched():
+            return ()
+        renamed = probe_row("person", cast(col(User.id), Text), col(User.hue), text=col(User.name))
+        return (renamed.where(col(User.renamed) > utc_now() - RENAMED_LATELY),)
+
+    def deliver(self, rows: Sequence[Row], lag: float) -> None:  # noqa: ARG002  # a probe's signature
+        known, self._known = self._known, {int(row[1]): (row[4] or "", row[2] or 0) for row in rows}
+        for user_id, (name, hue) in self._known.items():
+            if known.get(user_id) != (name, hue):
+                self._on_rename(user_id, name, hue)
 
 
 class Endings:

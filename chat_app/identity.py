@@ -233,14 +233,31 @@ async def add_guest(session: AsyncSession, name: str | None) -> int:
     """
     if name is None:
         return await add_user(session)
+    return await add_user(session, await _free(session, name))
+
+
+async def rename(session: AsyncSession, user_id: int, name: str, hue: int) -> None:
+    """Give somebody the name and the colour, a hue in degrees, that they chose.
+
+    Raises:
+        NameRefused: somebody else has the name, or it cannot be one.
+    """
+    user = await session.get_one(User, user_id)
+    name = await _free(session, name, of=user_id)
+    user.name, user.key, user.hue, user.renamed = name, name_key(name), hue % 360, utc_now()
+    await session.flush()
+
+
+async def _free(session: AsyncSession, name: str, *, of: int | None = None) -> str:
+    """The name as it is stored, if it can be one and nobody has it but `of`."""
     name = one_line(name)
     if not 1 <= len(name) <= NAME_LENGTH:
         msg = f"A name has 1 to {NAME_LENGTH} characters."
         raise NameRefused(msg)
-    taken = select(col(User.id)).where(col(User.key) == name_key(name))
+    taken = select(col(User.id)).where(col(User.key) == name_key(name), col(User.id) != (of or 0))
     if name_key(name) in RESERVED or (await session.execute(taken)).first() is not None:
         raise NameRefused(TAKEN)
-    return await add_user(session, name)
+    return name
 
 
 async def add_user(session: AsyncSession, name: str | None = None) -> int:

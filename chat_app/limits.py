@@ -16,6 +16,8 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from chat_app.durations import in_words
 from chat_app.settings import Settings
 
+RENAMES_PER_HOUR = 20
+"""How often somebody may change their name."""
 IPV6_NETWORK = 64
 """Bits of an IPv6 address that name a network; the rest is the guest's own to choose."""
 
@@ -89,10 +91,21 @@ class Rates:
             "Your network has begun many threads today: the next one in {wait}.",
         )
 
+        self._rename_person = _Rule(
+            RateLimitItemPerHour(RENAMES_PER_HOUR), "You have changed your name a lot: again in {wait}."
+        )
         self._guest_network = _Rule(
             RateLimitItemPerHour(settings.chat_guests_per_hour_per_address),
             "Your network has begun many guests: use the token that you have, or wait {wait}.",
         )
+
+    async def rename(self, person: int) -> None:
+        """Count another name: everybody's open page is told it.
+
+        Raises:
+            TooMuch: it has to wait.
+        """
+        await self._hour.take((self._rename_person, f"person {person}"))
 
     async def guest(self, address: str) -> None:
         """Count a person who begins without a browser.

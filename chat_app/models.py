@@ -56,13 +56,17 @@ class AttemptKind(StrEnum):
 
 
 class User(SQLModel, table=True):
-    """Someone who takes part. `key` is the name as compared: two people never share one. `hue` is in degrees."""
+    """Someone who takes part. `key` is the name as compared: two people never share one. `hue` is in degrees.
+
+    `renamed` is when they last changed either.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(max_length=60)
     key: str = Field(max_length=60, unique=True)
     hue: int = 0
     created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    renamed: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
 class Session(SQLModel, table=True):
@@ -160,6 +164,14 @@ class Message(SQLModel, table=True):
     edits: int = 0
     created: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     deleted: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Deletion(SQLModel, table=True):
+    """Who deleted a message and when, for as long as they can undo it: until then its text and its attempts stay."""
+
+    message_id: int = Field(primary_key=True, foreign_key="message.id", sa_column_kwargs={"autoincrement": False})
+    user_id: int = Field(foreign_key="user.id")
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
 
 
 class Attempt(SQLModel, table=True):

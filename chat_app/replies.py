@@ -225,7 +225,8 @@ class Replies:
         settings = self._settings
         writer = Writer(
             stream_id,
-            lambda: self._ask(attempt, thread.model, writer.explain),
+            # A model that is on offer no more is asked no more; the server's own answers in its place.
+            lambda: self._ask(attempt, thread.model if thread.model in settings.models else "", writer.explain),
             claim_hook=threads.change_reply,
             transactions=self._database,
             hub=self._hub,

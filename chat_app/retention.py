@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 1.0
 """Seconds until what the database refused is tried again."""
+UNDO_FOR = timedelta(minutes=1)
+"""How long what was deleted can be brought back; a page offers it for less."""
 PRUNE_EVERY = 3600.0
 """Seconds between two looks for chunks that are old enough to go."""
 
@@ -31,15 +33,30 @@ class Retention:
         self._database = database
         self._budget = budget
         self._keep_chunks = keep_chunks
+        self._is_clearing = False
 
-    async def clear(self) -> None:
-        """Remove the rows of what was deleted, a bounded part at a time; what is left over a restart is next."""
-        has_more = True
-        while has_more:
+    async def clear_in_time(self) -> None:
+        """Remove the rows of what was deleted, each when it can be undone no more; what is left over a restart too."""
+        if self._is_clearing:
+            return
+        self._is_clearing = True
+        try:
+            while (first := await self.clear(UNDO_FOR)) is not None:  # noqa: ASYNC110  # the time is what it waits for
+                await asyncio.sleep(max(0.0, (first + UNDO_FOR - utc_now()).total_seconds()))
+        finally:
+            self._is_clearing = False
+
+    async def clear(self, grace: timedelta = timedelta(0)) -> datetime | None:
+        """Remove the rows of what was deleted longer ago than that, a bounded part at a time.
+
+        Returns when the first of what is left was deleted, if anything is.
+        """
+        while True:
             try:
                 async with self._database.write() as session:
                     await self._budget.settle_deleted(session)
-                    has_more = await threads.clear_deleted(session)
+                    if not await threads.clear_deleted(session, utc_now() - grace):
+                        return await threads.next_deleted(session)
             except DATABASE_AWAY:
                 await asyncio.sleep(RETRY_AFTER)
 

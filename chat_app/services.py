@@ -15,7 +15,7 @@ from chat_app.bell import Bell
 from chat_app.budget import Budget
 from chat_app.db import Database
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, Endings, ThreadFeed, ThreadLine
+from chat_app.feeds import Directory, Endings, Names, ThreadFeed, ThreadLine
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
 from chat_app.llm import OpenAIModel
@@ -28,12 +28,12 @@ from chat_app.readings import Readings
 from chat_app.replies import Model, Replies
 from chat_app.retention import Retention
 from chat_app.settings import Settings
-from chat_app.streaming import End, Hub, Piece, StreamId, Tailer, store
+from chat_app.streaming import End, Granularity, Hub, Piece, StreamId, Tailer, store
 from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tab, Tabs
 from chat_app.tasks import Tasks, report
-from chat_app.threads import Posted
+from chat_app.threads import Posted, SettingRefused
 from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
@@ -81,7 +81,7 @@ class Services:
         self._tailer = Tailer(
             database,
             self._hub,
-            probes=(feed, directory, endings),
+            probes=(feed, directory, endings, Names(self._renamed, lambda: self.tabs.count > 0)),
             stop=self._replies.stop,
             has_changed=database.has_changed,
         )
@@ -148,6 +148,20 @@ class Services:
         """End this person's other sessions and all their tokens; with `is_everywhere` the one that asks as well."""
         async with self._changing() as session:
             await identity.sign_out(session, who.user_id, keep="" if is_everywhere else who.session)
+
+    async def rename_person(self, who: Identity, name: str, hue: int) -> None:
+        """Give this person another name and colour, a hue in degrees; every page that shows them is told.
+
+        Raises:
+            NameRefused: somebody else has the name, or it cannot be one.
+            TooMuch: it has to wait.
+        """
+        await self._rates.rename(who.user_id)
+        try:
+            async with self._changing() as session:
+                await identity.rename(session, who.user_id, name, hue)
+        except IntegrityError:  # somebody took it at the same moment
+            raise identity.NameRefused(identity.TAKEN) from None
 
     async def home(self, who: Identity, tab: str, *, address: str = "") -> str:
         """The thread that `/` leads to: the newest in this person's list, or a new one.
@@ -305,16 +319,76 @@ class Services:
         title: str = "",
         reply_mode: ReplyMode = ReplyMode.MENTION,
         visibility: Visibility = Visibility.OPEN,
+        model: str = "",
+        granularity: Granularity | None = None,
     ) -> str:
         """Begin a thread; return its id. `address` counts against its network's share, "" against none.
 
         Raises:
             TitleRefused: it is too long.
+            SettingRefused: there is no such model.
             TooMuch: it has to wait.
         """
+        self._check_model(model)
         await self._rates.thread(who.user_id, address)
         async with self._changing() as session:
-            return await threads.create(session, who.user_id, title=title, reply_mode=reply_mode, visibility=visibility)
+            return await threads.create(
+                session,
+                who.user_id,
+                title=title,
+                reply_mode=reply_mode,
+                visibility=visibility,
+                model=model,
+                granularity=granularity or "",
+            )
+
+    async def configure(
+        self,
+        who: Identity,
+        thread_id: str,
+        *,
+        reply_mode: ReplyMode,
+        model: str = "",
+        granularity: Granularity | None = None,
+    ) -> None:
+        """Say for a thread's next replies which messages ask for one, which model answers, and in what pieces others
+        get it; "" and None are for what the server says.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not configure it.
+            SettingRefused: there is no such model.
+        """
+        self._check_model(model)
+        async with self._changing() as session:
+            await threads.configure(
+                session, thread_id, who.user_id, reply_mode=reply_mode, model=model, granularity=granularity or ""
+            )
+
+    def _check_model(self, model: str) -> None:
+        if model and model not in self.settings.models:
+            msg = f"There is no model {model} here."
+            raise SettingRefused(msg)
+
+    async def restore_message(self, who: Identity, thread_id: str, message_id: int) -> None:
+        """Bring back a message that this person has just deleted.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not write in it any more.
+            NotNow: it is too late.
+        """
+        async with self._changing() as session:
+            await threads.restore_message(session, thread_id, message_id, who.user_id)
+
+    async def restore_thread(self, who: Identity, thread_id: str) -> None:
+        """Bring back a thread that this person has just deleted.
+
+        Raises:
+            NotNow: it is too late.
+        """
+        async with self._changing() as session:
+            await threads.restore_thread(session, thread_id, who.user_id)
 
     async def post(
         self,
@@ -621,7 +695,7 @@ class Services:
         ]
         for task in self._work:
             task.add_done_callback(report)
-        self._aside.start(self._retention.clear(), "clearing what was deleted")
+        self._aside.start(self._retention.clear_in_time(), "clearing what was deleted")
         self._aside.start(self._retention.prune(), "pruning of old chunks")
         self._aside.start(self._bell.run(), "bell")
         try:
@@ -667,6 +741,9 @@ class Services:
             yield session
         self._committed()
 
+    def _renamed(self, user_id: int, name: str, hue: int) -> None:
+        self.tabs.renamed(user_id, name, hue)
+
     def _committed(self) -> None:
         self._tailer.wake()
         self._bell.ring()
@@ -691,14 +768,14 @@ class Services:
         for stream_id in stream_ids:
             self._replies.stop(stream_id)
         self._committed()
-        self._aside.start(self._retention.clear(), "clearing what was deleted")
+        self._aside.start(self._retention.clear_in_time(), "clearing what was deleted")
 
     async def written(self) -> None:
         """Wait until no reply is under way here."""
         await self._replies.written()
 
     async def cleared(self) -> None:
-        """Wait until what was deleted has left no rows."""
+        """Remove what was deleted now, though it might still be undone, and wait until it has left no rows."""
         await self._retention.clear()
 
     async def _play_seed(self, thread_id: str, speakers: dict[str, int], tab: str) -> None:

@@ -23,6 +23,8 @@ from chat_app.streaming.chunker import Granularity
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+MODEL_LENGTH = 120
+"""Characters of a model's name."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 SYSTEM_PROMPT = (
@@ -86,6 +88,10 @@ class Settings(BaseSettings):
         default=None, repr=False, description="Endpoint that speaks OpenAI's chat completions; OpenAI's own by default."
     )
     openai_model: str = Field(default="gpt-5-mini", description="Name of the model that answers.")
+
+    chat_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Names of further models there that a thread's owner may choose."
+    )
 
     database_url: str = Field(
         default_factory=_default_database_url, repr=False, description="Where everything is kept."
@@ -197,6 +203,11 @@ class Settings(BaseSettings):
         return self.openai_api_key is None and self.openai_base_url is None
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The models that a thread's owner can choose among, the server's own first; the demo model is alone."""
+        return () if self.uses_demo_model else tuple(dict.fromkeys((self.openai_model, *self.chat_models)))
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
         return ipaddress.ip_address(self.host).is_loopback
@@ -280,6 +291,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "a comma-separated list of IP addresses or networks, such as 127.0.0.1, 10.0.0.0/8"
             ) from None
+
+    @field_validator("chat_models", mode="before")
+    @classmethod
+    def _are_models(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if any(re.search(r"\s", name) or len(name) > MODEL_LENGTH for name in names):
+            raise ValueError("a comma-separated list of models, such as some-model, other-model")
+        return tuple(dict.fromkeys(names))
 
     @field_validator("chat_context_tokens_by_model", mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
 from chat_app.feeds import ThreadLine
-from chat_app.identity import Identity, NotRecognised, SignedOut, TokenRefused
+from chat_app.identity import Identity, NameRefused, NotRecognised, SignedOut, TokenRefused
 from chat_app.limits import TooMuch
 from chat_app.members import InviteUnknown, SharingRefused
 from chat_app.presence import Crowd
@@ -25,7 +25,7 @@ from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
 from chat_app.tabs import Frame, Tab, TabUpdate
-from chat_app.threads import NotNow, TitleRefused
+from chat_app.threads import NotNow, SettingRefused, TitleRefused
 from chat_app.views import LISTED, MessageView
 
 TYPING_NAMED = 2
@@ -129,7 +129,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await tell(self, NOT_YOURS)
         except InviteUnknown:
             return await tell(self, NO_INVITE)
-        except (NotNow, TooMuch, TitleRefused, SharingRefused, TokenRefused) as error:
+        except (NotNow, TooMuch, TitleRefused, SettingRefused, SharingRefused, TokenRefused, NameRefused) as error:
             return await tell(self, str(error))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
@@ -207,12 +207,15 @@ class Viewer(rx.State):
     """The lines of the sidebar, but for the few newest or otherwise since, which are `fresh`."""
     fresh: list[Line] = []
     is_demo: bool = False
+    models: list[str] = []
+    """What a thread's owner can choose among; the first is the server's own."""
     is_signed_out: bool = False
     notice: str = ""
 
     def _recognise(self, who: Identity) -> None:
         update_vars(self, me=who.user_id, name=who.name, hue=who.hue, is_signed_out=False, notice="")
-        update_vars(self, is_demo=services().settings.uses_demo_model)
+        settings = services().settings
+        update_vars(self, is_demo=settings.uses_demo_model, models=list(settings.models))
 
     def _list(self, lines: Iterable[ThreadLine]) -> None:
         update_vars(self, threads=[line_of(line) for line in lines], fresh=[])
@@ -241,6 +244,9 @@ class Transcript(rx.State):
     may: list[str] = []
     """What this person may do with it, in the words of `access.Verb`."""
     visibility: str = "open"
+    model: str = ""
+    """Which model answers, and in what pieces others get its replies; "" for what the server says."""
+    granularity: str = ""
     read_up_to: int = 0
     """The last message that this person had read when they came, or came back; 0 if nothing has come since."""
     is_unsaved: bool = False
@@ -253,6 +259,7 @@ class Transcript(rx.State):
         if update.thread is not None:
             update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
+            update_vars(self, model=update.thread.model, granularity=update.thread.granularity)
         if update.may is not None:
             update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
@@ -402,6 +409,9 @@ class Live(rx.State):
                 viewer._list(update.lines)
             if update.line_changes:
                 viewer._list_changes(update.line_changes)
+            if viewer.me in update.people:
+                name, hue = update.people[viewer.me]
+                update_vars(viewer, name=name, hue=hue)
             if update.crowd is not None:
                 (await self.get_state(Presence))._show(update.crowd, viewer.me)
             if update.is_gone:

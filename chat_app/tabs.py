@@ -79,6 +79,7 @@ class TabUpdate:
         return bool(
             self.frames
             or self.messages
+            or self.people
             or self.earlier is not None
             or self.thread
             or self.lines is not None
@@ -175,6 +176,8 @@ class Tab:
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
         self._may: Set[Verb] = frozenset()
+        self._people: set[int] = set()
+        """Whose names this tab was told."""
         self._line_changes: dict[str, ThreadLine | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
@@ -346,6 +349,7 @@ class Tab:
         tabs.tailer.wake()  # from now on there is something to tick for
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._news.people |= people
+        self._people |= people.keys()
         self._news.thread = thread
         self._news.is_page, self._news.has_earlier = is_page, has_earlier
         self._news.may = self._may = self._may_now(thread, roles)
@@ -430,6 +434,7 @@ class Tab:
             self._seen_version = max(self._seen_version, change.thread.version)
         elif change.thread.version > self._seen_version:
             self._news.people |= change.people
+            self._people |= change.people.keys()
             self._news.thread = change.thread
             if change.roles is not None:
                 self._news.may = self._may = self._may_now(change.thread, change.roles)
@@ -454,6 +459,12 @@ class Tab:
             return
         self._news.is_unsaved = is_unsaved
         self._woken.set()
+
+    def renamed(self, user_id: int, name: str, hue: int) -> None:
+        """Somebody is called otherwise: tell it where they are shown."""
+        if user_id in self._people and not self._is_cut_off:
+            self._news.people[user_id] = (name, hue)
+            self._woken.set()
 
     def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
@@ -561,6 +572,12 @@ class Tabs:
         self.is_unsaved = is_unsaved
         for tab in tuple(self._open.values()):
             tab.tell_unsaved(is_unsaved=is_unsaved)
+
+    def renamed(self, user_id: int, name: str, hue: int) -> None:
+        """Tell every open tab that shows this person how they are called now."""
+        self.presence.rename(user_id, name, hue)
+        for tab in tuple(self._open.values()):
+            tab.renamed(user_id, name, hue)
 
     def end_all(self) -> None:
         """Send nothing more to anybody."""

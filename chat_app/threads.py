@@ -7,16 +7,27 @@ positions follow commits.
 
 import re
 from dataclasses import dataclass
-from typing import TypeVarTuple
+from datetime import datetime
+from typing import Any, TypeVarTuple, cast
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Delete, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, may, may_delete_message, may_edit_message, refusal
+from chat_app.access import (
+    NotPermitted,
+    ThreadUnknown,
+    Verb,
+    may,
+    may_delete_message,
+    may_edit_message,
+    may_restore,
+    refusal,
+)
 from chat_app.models import (
     Attempt,
     AttemptKind,
+    Deletion,
     Invite,
     Member,
     MemberRole,
@@ -43,6 +54,9 @@ MAX_EDITS = 9_999
 """How often a message can be edited: a page's name of a text has four digits for it."""
 MAX_TITLE = 120
 """Characters of a title that a person gives."""
+TOO_LATE = "It is too late to undo that."
+MESSAGES_PER_DELETE = 50
+"""Deleted messages whose text and attempts go together."""
 STREAMS_PER_DELETE = 50
 """Streams whose chunks are deleted together."""
 
@@ -57,6 +71,10 @@ class MessageTooLong(MessageRefused):
 
 class TitleRefused(Exception):
     """A thread cannot have this title; the text says why, for the person who gave it."""
+
+
+class SettingRefused(Exception):
+    """A thread cannot be set so; the text says why, for the person who tried."""
 
 
 class NotNow(Exception):
@@ -113,6 +131,8 @@ async def create(
     title: str = "",
     reply_mode: ReplyMode = ReplyMode.MENTION,
     visibility: Visibility = Visibility.OPEN,
+    model: str = "",
+    granularity: str = "",
     origin: str | None = None,
 ) -> str:
     """Add a thread and its owner; return its id. Without a title its first message gives it one.
@@ -121,7 +141,15 @@ async def create(
         TitleRefused: it is too long.
     """
     title = check_title(title) if title else ""
-    thread = Thread(owner_id=owner_id, title=title, reply_mode=reply_mode, visibility=visibility, origin=origin)
+    thread = Thread(
+        owner_id=owner_id,
+        title=title,
+        reply_mode=reply_mode,
+        visibility=visibility,
+        model=model,
+        granularity=granularity,
+        origin=origin,
+    )
     session.add(thread)
     await session.flush()
     session.add(Member(thread_id=thread.id, user_id=owner_id, role=MemberRole.OWNER))
@@ -316,8 +344,22 @@ async def rename(session: AsyncSession, thread_id: str, user_id: int, title: str
     thread.title = title
 
 
+async def configure(
+    session: AsyncSession, thread_id: str, user_id: int, *, reply_mode: ReplyMode, model: str, granularity: str
+) -> None:
+    """Say for a thread's next replies which messages ask for one, which model answers, and in what pieces; "" is for
+    what the server says.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not configure it.
+    """
+    thread = await next_version(session, thread_id, user_id, may(Verb.CONFIGURE, user_id))
+    thread.reply_mode, thread.model, thread.granularity = reply_mode, model, granularity
+
+
 async def delete_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> list[StreamId]:
-    """Take a message away for everybody; return the streams whose rows are to follow it.
+    """Take a message away for everybody; return its streams. Until `clear_deleted` it can be brought back.
 
     Raises:
         ThreadUnknown: there is no such message for this person.
@@ -328,9 +370,32 @@ async def delete_message(session: AsyncSession, thread_id: str, message_id: int,
     if message is None:
         raise await _message_refusal(session, thread_id, message_id, user_id)
     message.version = await raise_version(session, message.thread_id)
-    message.text, message.deleted = "", utc_now()
-    gone = delete(Attempt).where(col(Attempt.message_id) == message_id).returning(col(Attempt.stream_id))
-    return [StreamId(stream_id) for stream_id in (await session.execute(gone)).scalars()]
+    message.deleted = utc_now()
+    session.add(Deletion(message_id=message_id, user_id=user_id, at=message.deleted))
+    streams = select(col(Attempt.stream_id)).where(col(Attempt.message_id) == message_id)
+    return [StreamId(stream_id) for stream_id in (await session.execute(streams)).scalars()]
+
+
+async def restore_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> None:
+    """Bring back a message that this person has deleted; a reply that was under way then has been stopped.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+        NotPermitted: they may not write in it any more.
+        NotNow: it is gone for good, or was not deleted by them.
+    """
+    thread = await next_version(session, thread_id, user_id, may(Verb.POST, user_id))
+    gone = delete(Deletion).where(col(Deletion.message_id) == message_id, col(Deletion.user_id) == user_id)
+    message = await session.get(Message, message_id, populate_existing=True)
+    if message is None or message.thread_id != thread_id or not await _removes(session, gone):
+        raise NotNow(TOO_LATE)
+    message.deleted, message.version = None, thread.version
+    attempt = await session.get(Attempt, (message_id, message.attempt))
+    if attempt is None:
+        return
+    stream = await session.get_one(Stream, attempt.stream_id, populate_existing=True)
+    if stream.status.is_terminal and len(message.text) < attempt.base + stream.length:  # it ended while it was deleted
+        message.text = message.text[: attempt.base] + await store.read_text(session, StreamId(stream.id))
 
 
 async def clear(session: AsyncSession, thread_id: str, user_id: int) -> list[StreamId]:
@@ -344,17 +409,20 @@ async def clear(session: AsyncSession, thread_id: str, user_id: int) -> list[Str
     all_of_it = select(col(Message.id)).where(col(Message.thread_id) == thread_id)
     gone = delete(Attempt).where(col(Attempt.message_id).in_(all_of_it)).returning(col(Attempt.stream_id))
     streams = (await session.execute(gone.execution_options(synchronize_session=False))).scalars().all()
-    emptied = (
+    here = col(Message.thread_id) == thread_id
+    for rows in (
+        delete(Deletion).where(col(Deletion.message_id).in_(all_of_it)),
+        update(Message).where(here, col(Message.deleted).is_not(None), col(Message.text) != "").values(text=""),
         update(Message)
-        .where(col(Message.thread_id) == thread_id, col(Message.deleted).is_(None))
-        .values(text="", deleted=utc_now(), version=thread.version)
-    )
-    await session.execute(emptied.execution_options(synchronize_session=False))
+        .where(here, col(Message.deleted).is_(None))
+        .values(text="", deleted=utc_now(), version=thread.version),
+    ):
+        await session.execute(rows.execution_options(synchronize_session=False))
     return [StreamId(stream_id) for stream_id in streams]
 
 
 async def delete_thread(session: AsyncSession, thread_id: str, user_id: int) -> list[StreamId]:
-    """Take a thread away for everybody; return its live streams. `clear_deleted` removes the rows.
+    """Take a thread away for everybody; return its live streams. Until `clear_deleted` it can be brought back.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
@@ -371,23 +439,52 @@ async def delete_thread(session: AsyncSession, thread_id: str, user_id: int) -> 
     return [StreamId(stream_id) for stream_id in (await session.execute(live)).scalars()]
 
 
-async def clear_deleted(session: AsyncSession) -> bool:
-    """Remove a bounded part of what deleted threads and messages left; False when nothing is left.
+async def restore_thread(session: AsyncSession, thread_id: str, user_id: int) -> None:
+    """Bring back a thread that was deleted; replies that were under way then have been stopped.
+
+    Raises:
+        NotNow: it is gone for good, or was not this person's.
+    """
+    if not await raise_version(session, thread_id, may_restore(user_id)):
+        raise NotNow(TOO_LATE)
+    back = update(Thread).where(col(Thread.id) == thread_id).values(deleted=None)
+    await session.execute(back.execution_options(synchronize_session=False))
+
+
+async def next_deleted(session: AsyncSession) -> datetime | None:
+    """When the first was deleted of what can still be brought back; None if there is nothing."""
+    thread = (await session.execute(select(func.min(col(Thread.deleted))))).scalar_one()
+    message = (await session.execute(select(func.min(col(Deletion.at))))).scalar_one()
+    return min((at for at in (thread, message) if at is not None), default=None)
+
+
+async def clear_deleted(session: AsyncSession, before: datetime) -> bool:
+    """Remove a bounded part of what threads and messages left that were deleted by then; False when nothing is left.
 
     Streams that no attempt names belonged to what was deleted. A live one's writer finds its lease lost.
     """
-    thread_id = (
-        (await session.execute(select(col(Thread.id)).where(col(Thread.deleted).is_not(None)))).scalars().first()
-    )
+    deleted = select(col(Thread.id)).where(col(Thread.deleted) <= before)
+    thread_id = (await session.execute(deleted)).scalars().first()
     if thread_id is not None:
         messages = select(col(Message.id)).where(col(Message.thread_id) == thread_id)
         for rows in (
             delete(Attempt).where(col(Attempt.message_id).in_(messages)),
+            delete(Deletion).where(col(Deletion.message_id).in_(messages)),
             delete(Message).where(col(Message.thread_id) == thread_id),
             delete(Member).where(col(Member.thread_id) == thread_id),
             delete(Invite).where(col(Invite.thread_id) == thread_id),
             delete(Reading).where(col(Reading.thread_id) == thread_id),
             delete(Thread).where(col(Thread.id) == thread_id),
+        ):
+            await session.execute(rows.execution_options(synchronize_session=False))
+        return True
+    for_good = select(col(Deletion.message_id)).where(col(Deletion.at) <= before).limit(MESSAGES_PER_DELETE)
+    message_ids = (await session.execute(for_good)).scalars().all()
+    if message_ids:
+        for rows in (
+            delete(Attempt).where(col(Attempt.message_id).in_(message_ids)),
+            update(Message).where(col(Message.id).in_(message_ids)).values(text=""),
+            delete(Deletion).where(col(Deletion.message_id).in_(message_ids)),
         ):
             await session.execute(rows.execution_options(synchronize_session=False))
         return True
@@ -446,6 +543,10 @@ async def _ended_reply(
         msg = "This has a newer answer already."
         raise NotNow(msg)
     return thread, reply, attempt, stream
+
+
+async def _removes(session: AsyncSession, rows: Delete) -> bool:
+    return cast("CursorResult[Any]", await session.execute(rows)).rowcount > 0
 
 
 async def _message_refusal(
@@ -527,5 +628,6 @@ def _with_attempt(query: Select[*Ts]) -> Select[*Ts]:
 
 
 def _title_from(text: str) -> str:
-    title = one_line(MENTION.sub("", text))
+    title = one_line(MENTION.sub("", text)).lstrip(",;:.!?-–— ")
+    title = title[:1].upper() + title[1:]
     return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"

@@ -80,6 +80,9 @@ class ThreadView:
     title: str
     reply_mode: ReplyMode
     visibility: Visibility
+    model: str
+    granularity: str
+    """How others get its replies; "" for what the server says. So of `model`."""
     version: int
     access_version: int
     last_position: int
@@ -426,6 +429,9 @@ def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
 
 def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
     assert message.id is not None
+    if message.deleted is not None:  # what can be undone is still there, and for nobody to see
+        attempt = stream = None
+    text = "" if message.deleted is not None else message.text
     base = attempt.base if attempt else 0
     return MessageView(
         id=message.id,
@@ -433,11 +439,11 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
         version=message.version,
         author_id=message.author_id or 0,
         at=message.created,
-        text=message.text,
+        text=text,
         attempt=attempt.version if attempt else message.edits,
         status=stream.status if stream else None,
         reason=stream.reason if stream else "",
-        length=base + stream.length if stream else len(message.text),
+        length=base + stream.length if stream else len(text),
         base=base,
         stream_id=StreamId(stream.id) if stream else None,
         tab=attempt.tab if attempt else "",
@@ -452,6 +458,8 @@ def _thread_view(thread: Thread) -> ThreadView:
         title=thread.title,
         reply_mode=thread.reply_mode,
         visibility=thread.visibility,
+        model=thread.model,
+        granularity=thread.granularity,
         version=thread.version,
         access_version=thread.access_version,
         last_position=thread.last_position,

@@ -31,7 +31,7 @@ from chat_app.api.app import create_api
 from chat_app.api.asking import running as asked_services
 from chat_app.db import Database
 from chat_app.identity import COOKIE, Identity, new_secret
-from chat_app.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
+from chat_app.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
 from chat_app.pages import thread
 from chat_app.services import Services
 from chat_app.sharing import Sharing
@@ -43,7 +43,7 @@ for found in pkgutil.iter_modules(pages.__path__):
     importlib.import_module(f"{pages.__name__}.{found.name}")
 rx.State.setup_dynamic_args(get_route_args(thread.ROUTE))  # as adding the page does
 
-SECRET = "what nobody outside may know"
+SECRET = "What nobody outside may know"
 DAY = timedelta(days=1)
 READERS = {Verb.READ}
 """Verbs that change nothing; whether it was done is whether the text was sent."""
@@ -189,6 +189,11 @@ HANDLERS: dict[str, Entry] = {
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
     "composer.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
     "composer.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "composer.configure": Entry(
+        Verb.CONFIGURE, arguments=lambda _: {"reply_mode": "always", "model": "", "granularity": "word"}
+    ),
+    "composer.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
+    "composer.keep_deleted": Entry(None),
     "composer.clear": Entry(Verb.CLEAR),
     "composer.delete_thread": Entry(Verb.DELETE),
     "sharing.look": Entry(Verb.READ),
@@ -202,6 +207,7 @@ HANDLERS: dict[str, Entry] = {
     "sharing.leave": Entry(Verb.LEAVE),
     "join.join": Entry(None),
     "account.show": Entry(None),
+    "account.rename": Entry(None),
     "account.make_token": Entry(None),
     "account.revoke_token": Entry(None),
     "account.sign_out_elsewhere": Entry(None),
@@ -241,6 +247,7 @@ SERVICES: dict[str, Entry] = {
     "new_guest": Entry(None),
     "faults": Entry(None),
     "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
+    "rename_person": Entry(None),
     "add_token": Entry(None),
     "tokens": Entry(None),
     "revoke_token": Entry(None),
@@ -249,6 +256,9 @@ SERVICES: dict[str, Entry] = {
     # Of a thread:
     "post": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789", "tab": "tab"}),
     "rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"reply_mode": ReplyMode.ALWAYS}),
+    "restore_thread": Entry(None),  # there is nothing to restore; tests/test_undo.py has who may
+    "restore_message": Entry(None),
     "clear": Entry(Verb.CLEAR),
     "members": Entry(Verb.READ),
     "set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": Visibility.LINK}),

@@ -281,7 +281,7 @@ async def test_a_thread_is_titled_by_its_first_message(database: Database) -> No
     await post(database, thread_id, who, "Something else")
     async with database.read() as session:
         title = (await views.find(session, thread_id, who.user_id)).title
-    assert title.startswith("how do rivers find the sea, and why")
+    assert title.startswith("How do rivers find the sea, and why")
     assert len(title) == threads.TITLE_LENGTH
 
 

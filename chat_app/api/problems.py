@@ -19,7 +19,7 @@ from chat_app.limits import TooMuch
 from chat_app.request_id import request_id
 from chat_app.services import NotRunning
 from chat_app.streaming.flusher import DATABASE_AWAY
-from chat_app.threads import MessageRefused, MessageTooLong, NotNow, TitleRefused
+from chat_app.threads import MessageRefused, MessageTooLong, NotNow, SettingRefused, TitleRefused
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def tell_problems(app: FastAPI) -> None:
     answers(NotPermitted, lambda _: problem(403, NOT_PERMITTED))
     answers(NotNow, lambda error: problem(409, str(error)))
     answers(MessageTooLong, lambda error: problem(413, str(error)))
-    for refused in (MessageRefused, TitleRefused, NameRefused):
+    for refused in (MessageRefused, TitleRefused, SettingRefused, NameRefused):
         answers(refused, lambda error: problem(422, str(error), errors=[]))
     answers(
         TooMuch, lambda error: problem(429, str(error), headers={"Retry-After": str(max(1, math.ceil(error.wait)))})

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chat_app.identity import NAME_LENGTH
 from chat_app.models import AttemptKind, ReplyMode, Role, Visibility
-from chat_app.streaming import StreamStatus
+from chat_app.settings import MODEL_LENGTH
+from chat_app.streaming import Granularity, StreamStatus
 from chat_app.threads import MAX_TITLE
 from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
 
@@ -62,6 +63,12 @@ class NewThread(_Given):
     visibility: Annotated[Visibility, Field(strict=False)] = Field(
         default=Visibility.OPEN, description="Who finds it: everybody, who has its address, or its members."
     )
+    model: Annotated[str, StringConstraints(max_length=MODEL_LENGTH)] = Field(
+        default="", description="Which of the server's models answers; its own unless given."
+    )
+    granularity: Annotated[Granularity | None, Field(strict=False)] = Field(
+        default=None, description="In what pieces others get a reply; as the server says unless given."
+    )
 
 
 class NewMessage(_Given):
@@ -101,6 +108,8 @@ class Thread(BaseModel):
     title: str = Field(examples=["Release notes"])
     reply_mode: ReplyMode
     visibility: Visibility
+    model: str = Field(description="Which model answers; empty for the server's own.")
+    granularity: Granularity | None = Field(description="In what pieces others get a reply; null: as the server says.")
 
 
 class Reply(BaseModel):
@@ -214,7 +223,13 @@ def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> Exp
 def thread_of(view: ThreadView) -> Thread:
     """A thread as it is given."""
     return Thread(
-        id=view.id, url=f"/t/{view.id}", title=view.title, reply_mode=view.reply_mode, visibility=view.visibility
+        id=view.id,
+        url=f"/t/{view.id}",
+        title=view.title,
+        reply_mode=view.reply_mode,
+        visibility=view.visibility,
+        model=view.model,
+        granularity=Granularity(view.granularity) if view.granularity else None,
     )
 
 

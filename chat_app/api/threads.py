@@ -57,7 +57,13 @@ async def begin_thread(
     """Begin a thread, which is yours."""
     thread = thread or schemas.NewThread()
     thread_id = await running.new_thread(
-        who, address=address, title=thread.title or "", reply_mode=thread.reply_mode, visibility=thread.visibility
+        who,
+        address=address,
+        title=thread.title or "",
+        reply_mode=thread.reply_mode,
+        visibility=thread.visibility,
+        model=thread.model,
+        granularity=thread.granularity,
     )
     response.headers["Location"] = f"/api/threads/{thread_id}"
     return schemas.thread_of(await running.thread(who, thread_id))

@@ -18,6 +18,14 @@ SHOWN_ONCE_ID = "new-token"
 TOKEN_NAME_LENGTH = 60
 """Characters (UTF-16 units, as browsers count) that the field for a token's name takes."""
 
+NAME_LENGTH = 60
+"""Characters (UTF-16 units) that the field for a person's name takes."""
+
+_ME = "who-i-am"
+# The dot shows the colour while it is being chosen.
+_SHOW_HUE = rx.Var(
+    f'(event) => document.querySelector("#{_ME} .person-dot").style.setProperty("--hue", event.target.value)'
+)
 _SIGN_OUT = "sign-out"
 _CARD = "mx-auto mt-5 w-full max-w-2xl rounded-2xl border border-border bg-card p-4 md:p-5"
 _HEADING = "text-base font-semibold tracking-tight"
@@ -34,12 +42,56 @@ class AccountActions:
     on_revoke: Handler
 
 
-def person() -> rx.Component:
-    """The name and colour that everybody sees."""
-    return rx.el.p(
-        person_dot(Viewer.hue),
-        rx.el.span(Viewer.name, class_name="min-w-0 truncate"),
-        class_name="mx-auto flex w-full max-w-2xl items-center gap-3 text-xl font-semibold tracking-tight",
+def person(on_rename: Handler) -> rx.Component:
+    """The name and colour that everybody sees, and the form that changes them: `on_rename(name, hue)`."""
+
+    def submit(form: rx.Var[dict[str, str]]) -> Any:
+        fields = form.to(dict[str, str])
+        return on_rename(fields["name"], fields["hue"])
+
+    return rx.el.section(
+        rx.el.p(
+            person_dot(Viewer.hue),
+            rx.el.span(Viewer.name, class_name="min-w-0 truncate"),
+            id=_ME,
+            class_name="flex items-center gap-3 text-xl font-semibold tracking-tight",
+        ),
+        rx.el.p(words.NAME_TEXT, class_name=_TEXT),
+        rx.el.form(
+            rx.el.label(
+                rx.el.span(words.NAME, class_name="text-sm font-medium"),
+                rx.el.input(
+                    name="name",
+                    # The fields are their own; they begin anew with each name and colour.
+                    key=Viewer.name,
+                    default_value=Viewer.name,
+                    max_length=NAME_LENGTH,
+                    required=True,
+                    auto_complete="nickname",
+                    class_name=f"{FIELD} w-full",
+                    custom_attrs={"dir": "auto", "spellCheck": "false"},
+                ),
+                class_name="flex min-w-48 flex-1 flex-col gap-1",
+            ),
+            rx.el.label(
+                rx.el.span(words.COLOUR, class_name="text-sm font-medium"),
+                rx.el.input(
+                    type="range",
+                    name="hue",
+                    key=Viewer.hue.to_string(),  # pyright: ignore[reportAttributeAccessIssue]  # a var's
+                    default_value=Viewer.hue.to_string(),  # pyright: ignore[reportAttributeAccessIssue]  # a var's
+                    min=0,
+                    max=359,
+                    class_name="hue-slider",
+                    custom_attrs={"onInput": _SHOW_HUE},
+                ),
+                class_name="flex min-w-40 flex-1 flex-col gap-1",
+            ),
+            rx.el.button(words.SAVE, type="submit", class_name=PLAIN),
+            on_submit=submit,
+            class_name="mt-3 flex flex-wrap items-end gap-x-4 gap-y-3",
+        ),
+        class_name=_CARD.replace("mt-5 ", ""),
     )
 
 

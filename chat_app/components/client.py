@@ -125,6 +125,19 @@ class _Attention(rx.Component):
     on_type: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class _Passing(rx.Component):
+    library = "$/public/passing.js"
+    tag = "Passing"
+
+    ms: rx.Var[int]
+    on_over: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+def passing(*children: rx.Component, seconds: float, on_over: Any, **props: Any) -> rx.Component:
+    """Shows its children for some seconds, longer while somebody is at them; then `on_over()` is called."""
+    return _Passing.create(*children, ms=round(seconds * 1000), on_over=on_over, **props)
+
+
 def thread_list() -> rx.Component:
     """The threads in the sidebar, the tab's own marked among them, and the field that narrows them."""
     return _ThreadList.create(

@@ -14,6 +14,7 @@ from chat_app.components.dialog import FIELD, MAIN, QUIET, closes, confirm, dial
 from chat_app.components.icons import icon
 from chat_app.components.share_dialog import SHARE, share_dialog
 from chat_app.components.sidebar import ICON_BUTTON
+from chat_app.components.thread_settings import SETTINGS, thread_settings
 from chat_app.sharing import Sharing
 from chat_app.state import Transcript, may
 
@@ -34,9 +35,10 @@ Handler = Callable[..., Any]
 
 @dataclass(frozen=True)
 class ThreadActions:
-    """The page's handlers; `on_rename` takes the title."""
+    """The page's handlers; `on_rename` takes the title, `on_configure` the mode of replies, the model, the pieces."""
 
     on_rename: Handler
+    on_configure: Handler
     on_clear: Handler
     on_delete: Handler
 
@@ -74,6 +76,7 @@ def _menu() -> rx.Component:
     return rx.el.div(
         rx.cond(may(Verb.RENAME), _item("pencil", words.RENAME_MENU, _RENAME)),
         rx.cond(may(Verb.READ), _item("people", share, SHARE, on_click=Sharing.look())),
+        rx.cond(may(Verb.CONFIGURE), _item("sliders", words.SETTINGS_MENU, SETTINGS)),
         _download(),
         rx.cond(may(Verb.CLEAR), _item("eraser", words.CLEAR_MENU, _CLEAR)),
         rx.cond(may(Verb.LEAVE), _item("leave", words.LEAVE_MENU, _LEAVE)),
@@ -128,6 +131,7 @@ def thread_menu(actions: ThreadActions) -> rx.Component:
             _menu(),
             _rename(actions.on_rename),
             share_dialog(),
+            thread_settings(actions.on_configure),
             confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, actions.on_clear),
             confirm(_LEAVE, words.LEAVE_TITLE, words.LEAVE_TEXT, words.LEAVE, Sharing.leave()),
             confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, actions.on_delete),

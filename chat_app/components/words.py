@@ -69,6 +69,30 @@ RENAME_LABEL = "Title"
 SHARE_MENU = "Share…"
 MEMBERS_MENU = "Members…"
 DOWNLOAD = "Download"
+SETTINGS_MENU = "Settings…"
+SETTINGS_TITLE = "How the AI takes part"
+ANSWERS = "It answers"
+WHEN_ASKED = "When it is asked"
+WHEN_ASKED_TEXT = "Messages with @gpt in them."
+ALWAYS = "Always"
+ALWAYS_TEXT = "Every message."
+MODEL = "Model"
+MODEL_TEXT = "Which model answers here."
+SERVERS_CHOICE = "As the server says"
+PIECES = "Others see a reply grow by"
+PIECES_TEXT = "Who asks sees every word as it comes. Bigger pieces are calmer, and cheaper to store."
+PIECES_BY = {
+    "": SERVERS_CHOICE,
+    "delta": "Whatever the model sends",
+    "word": "Words",
+    "sentence": "Sentences",
+    "line": "Lines",
+    "paragraph": "Paragraphs",
+}
+FROM_NEXT_REPLY = "Changes hold from the next reply on."
+DELETED_THREAD = "The thread is deleted."
+DELETED_MESSAGE = "The message is deleted."
+UNDO = "Undo"
 CLEAR = "Clear all messages"
 CLEAR_MENU = "Clear all messages…"
 CLEAR_TITLE = "Clear all messages?"
@@ -121,6 +145,10 @@ JOINING = "Joining the thread"
 NO_INVITE_TITLE = "This invite does not work any more"
 NO_INVITE_TEXT = "It was withdrawn, or its time is over. Ask for a new one."
 
+NAME = "Name"
+NAME_TEXT = "Everybody sees you by this name and colour. Nobody else can have the name while you do."
+COLOUR = "Colour"
+SAVE = "Save"
 TOKENS = "Tokens for scripts"
 TOKENS_TEXT = "A script that shows one of these acts as you. Treat it like a password."
 NO_TOKENS = "You have none."

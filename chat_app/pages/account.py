@@ -20,6 +20,10 @@ ROUTE = ACCOUNT
 
 TokenName = Annotated[str, Field(max_length=1000)]
 """What a token can be said to be called; whether it can be is for `identity` to say."""
+PersonName = Annotated[str, Field(max_length=1000)]
+"""What a person can be said to be called; whether they can be is for `identity` to say."""
+Hue = Annotated[str, Field(pattern=r"^[0-9]{1,3}$")]
+"""Degrees, as a form sends them."""
 TokenId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -50,6 +54,15 @@ class Account(rx.State):
             viewer._list(lines)
             update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
         await self._refresh(who)
+
+    @remote
+    async def rename(self, name: PersonName, hue: Hue) -> None:
+        """Take another name and colour."""
+        who = await who_asks(self)
+        await services().rename_person(who, name, int(hue))
+        who = await who_asks(self)
+        async with self:
+            (await self.get_state(Viewer))._recognise(who)
 
     @remote
     async def make_token(self, name: TokenName) -> Any:
@@ -97,7 +110,7 @@ def account() -> rx.Component:
         None,
         demo_notice(),
         rx.el.div(
-            person(),
+            person(on_rename=Account.rename),
             notice(),
             tokens(
                 Account.tokens,

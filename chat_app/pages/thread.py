@@ -1,7 +1,7 @@
 """The thread page: the transcript, its composer, and the list of threads beside it."""
 
 from collections.abc import Awaitable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,14 +14,16 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice, notice_button, tidings, unsaved
+from chat_app.components.notices import demo_notice, notice, notice_button, tidings, undo_notice, unsaved
 from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
 from chat_app.identity import NotRecognised, SignedOut
 from chat_app.limits import TooMuch
+from chat_app.models import ReplyMode
 from chat_app.services import services
+from chat_app.settings import MODEL_LENGTH
 from chat_app.state import (
     GONE,
     NO_COOKIE,
@@ -41,6 +43,7 @@ from chat_app.state import (
     update_vars,
     who_asks,
 )
+from chat_app.streaming import Granularity
 from chat_app.threads import MessageRefused
 
 ROUTE = "/t/[thread_id]"
@@ -65,12 +68,21 @@ class Draft(BaseModel):
     nonce: Nonce
 
 
+Mode = Literal["mention", "always"]
+ModelName = Annotated[str, Field(max_length=MODEL_LENGTH)]
+Pieces = Literal["", "delta", "word", "sentence", "line", "paragraph"]
+
+
 class Composer(rx.State):
     """What a person does on the thread page."""
 
     stored: list[str] = []
     refused: list[str] = []
     """The nonces of the last drafts that were stored, and of those that the composer is to give back."""
+    deleted_thread: str = ""
+    """Where this tab has deleted last, for as long as it is offered to undo it."""
+    deleted_message: int = 0
+    """What there; 0 is the thread itself."""
 
     @remote
     async def send(self, form: dict[str, Any]) -> None:
@@ -143,7 +155,10 @@ class Composer(rx.State):
     @remote
     async def delete(self, message_id: MessageId) -> None:
         """Take a message away for everybody."""
-        await services().delete_message(await who_asks(self), thread_in_address(self), message_id)
+        thread_id = thread_in_address(self)
+        await services().delete_message(await who_asks(self), thread_id, message_id)
+        async with self:
+            update_vars(self, deleted_thread=thread_id, deleted_message=message_id)
 
     @remote
     async def rename(self, title: Title) -> None:
@@ -158,8 +173,44 @@ class Composer(rx.State):
     @remote
     async def delete_thread(self) -> Any:
         """Take this thread away for everybody, and go home."""
-        await services().delete_thread(await who_asks(self), thread_in_address(self))
+        thread_id = thread_in_address(self)
+        await services().delete_thread(await who_asks(self), thread_id)
+        async with self:
+            update_vars(self, deleted_thread=thread_id, deleted_message=0)
         return rx.redirect("/", replace=True)
+
+    @remote
+    async def undo(self) -> Any:
+        """Bring back what this tab has deleted last."""
+        async with self:
+            thread_id, message_id = self.deleted_thread, self.deleted_message
+            update_vars(self, deleted_thread="", deleted_message=0)
+        if thread_id == "":
+            return None
+        who = await who_asks(self)
+        if message_id:
+            await services().restore_message(who, thread_id, message_id)
+            return None
+        await services().restore_thread(who, thread_id)
+        return rx.redirect(f"/t/{thread_id}")
+
+    @remote
+    async def keep_deleted(self) -> None:
+        """Offer no more to undo it."""
+        async with self:
+            update_vars(self, deleted_thread="", deleted_message=0)
+
+    @remote
+    async def configure(self, reply_mode: Mode, model: ModelName, granularity: Pieces) -> None:
+        """Say how the AI takes part in this thread from its next reply on."""
+        await services().configure(
+            await who_asks(self),
+            thread_in_address(self),
+            reply_mode=ReplyMode(reply_mode),
+            model=model,
+            granularity=Granularity(granularity) if granularity else None,
+        )
+        await tell(self, "")
 
     @remote
     async def new_thread(self) -> Any:
@@ -177,12 +228,26 @@ def thread() -> rx.Component:
             people_here(),
             notice_button(ICON_BUTTON),
             thread_menu(
-                ThreadActions(on_rename=Composer.rename, on_clear=Composer.clear, on_delete=Composer.delete_thread)
+                ThreadActions(
+                    on_rename=Composer.rename,
+                    on_configure=Composer.configure,
+                    on_clear=Composer.clear,
+                    on_delete=Composer.delete_thread,
+                )
             ),
         ),
         demo_notice(),
         attention(),
         tidings(),
+        rx.cond(
+            Composer.deleted_thread != "",
+            undo_notice(
+                rx.cond(Composer.deleted_message == 0, words.DELETED_THREAD, words.DELETED_MESSAGE),
+                f"{Composer.deleted_thread} {Composer.deleted_message}",
+                on_undo=Composer.undo,
+                on_over=Composer.keep_deleted,
+            ),
+        ),
         rx.cond(
             Transcript.is_missing,
             not_found(),

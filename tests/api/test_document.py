@@ -66,7 +66,7 @@ def limits(examples: int, *, is_random: bool) -> Any:
     )
 
 
-def ask_everything(url: str, token: str, ids: dict[str, list[str]], examples: int, *, is_random: bool) -> int:
+def ask_everything(url: str, token: str, ids: dict[str, list[Any]], examples: int, *, is_random: bool) -> int:
     """Ask each operation so many times, with what fits its description and with what does not; how often it was."""
     schema = schemathesis.openapi.from_url(f"{url}/api/openapi.json", config=SchemathesisConfig())
     asked = 0
@@ -107,8 +107,10 @@ async def ask_all(interface: Interface, examples: int, *, is_random: bool) -> in
     answers_at_once(interface)
     async with interface.guest() as ada:
         thread_id = await ada.thread()
+        said = await ada.http.post(f"/api/threads/{thread_id}/messages", json={"text": "Mine", "reply": False})
         ids = {
             "thread_id": [thread_id],
+            "message_id": [said.json()["message"]],
             "stream_id": [await ended(interface, ada, thread_id) for _ in range(3)],
             "victim": [await ada.thread() for _ in range(5)],
         }

@@ -23,6 +23,8 @@ class FakeModel:
     def __init__(self) -> None:
         self.asked: list[list[Turn]] = []
         self.sources: list[HandFed] = []
+        self.models: list[str] = []
+        """Which model each request was for; "" is its own."""
         self.on_wait: list[OnWait] = []
         """What each request wants to be told with why it does not begin."""
         self._waiting = asyncio.Event()
@@ -44,6 +46,7 @@ class FakeModel:
         self, turns: Sequence[Turn], model: str, *, on_wait: OnWait = lambda _: None
     ) -> AsyncGenerator[str | Finish]:
         self.asked.append(list(turns))
+        self.models.append(model)
         self.on_wait.append(on_wait)
         self._waiting.set()
         items = self.source(len(self.asked) - 1)()
@@ -71,6 +74,7 @@ class Screen:
         self.lines: dict[str, ThreadLine] = {}
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
+        self.people: dict[int, tuple[str, int]] = {}
         self.read_up_to = 0
         self.crowd = Crowd()
         self.marked_at: list[float] = []

@@ -46,6 +46,7 @@ class OpenTab:
                 self.screen.may = update.may
             if update.lines is not None or update.line_changes:
                 self.screen.list(update.lines, update.line_changes)
+            self.screen.people |= update.people
             if update.crowd is not None:
                 self.screen.crowd = update.crowd
             if update.crowd is not None or update.line_changes:
