@@ -246,9 +246,12 @@ async def make_pictures() -> None:
             for scene in SCENES:
                 await play(browser, server.url, scene)
             await record(browser, server.url, SCENES[1])
-        with tempfile.TemporaryDirectory() as directory, Model() as model:
-            with running_server(Path(directory), OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server:
-                await take_stills(browser, server.url, model)
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            Model() as model,
+            running_server(Path(directory), OPENAI_BASE_URL=model.base_url, CHAT_SEED="false") as server,
+        ):
+            await take_stills(browser, server.url, model)
         await browser.close()
 
 
