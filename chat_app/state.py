@@ -41,6 +41,7 @@ NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allo
 SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
 GONE = "This does not exist any more, or is not for you."
 NOT_YOURS = "You may read this thread, but not do that in it."
+NO_TIMELINE = "It is not known any more how this reply grew."
 NO_INVITE = "This invite does not work any more. Ask for a new one."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
@@ -335,6 +336,8 @@ class Live(rx.State):
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
     r: list[RowFrame] = []
+    t: tuple[str, list[tuple[int, int]]] = ("", [])
+    """A text's name and its timeline, for the tab that has asked to see it grow again."""
 
     @by_page_load
     async def watch(self) -> None:
@@ -383,10 +386,22 @@ class Live(rx.State):
                 self.f = [(f"{message_id}.{version}", 0, text)]
             update_vars(transcript, looked_at=looked_at)
 
+    @remote
+    async def replay(self, message_id: MessageId, version: Offset) -> None:
+        """Let this tab show how a reply grew, by when its chunks were stored."""
+        who = await who_asks(self)
+        message, timeline = await services().timeline_of(who, thread_in_address(self), message_id, version)
+        if not timeline or message.is_live:
+            await tell(self, NO_TIMELINE)
+            return
+        async with self:
+            self.t = (f"{message_id}.{version}", timeline)
+
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
             self.f = []  # a reload brings the last window back, whose frames would look like gaps
             self.r = []
+            self.t = ("", [])
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:

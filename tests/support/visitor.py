@@ -1,5 +1,6 @@
 """Somebody who uses the page in a browser of their own."""
 
+import asyncio
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocket, expect
@@ -29,10 +30,22 @@ class Tab:
         self.page = page
         self.received: list[str] = []
         """The payloads of its socket."""
+        self._has_looked = asyncio.Event()
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
         socket.on("framereceived", lambda data: self.received.append(data if isinstance(data, str) else data.decode()))
+        socket.on("framesent", self._note_sent)
+
+    def _note_sent(self, data: str | bytes) -> None:
+        text = data if isinstance(data, str) else data.decode()
+        if "presence.look" in text and '"is_looking":true' in text.replace(" ", ""):
+            self._has_looked.set()
+
+    async def has_looked(self) -> None:
+        """Wait until the page has told that somebody looks at the end of its thread."""
+        async with asyncio.timeout(20):
+            await self._has_looked.wait()
 
     async def send(self, text: str) -> None:
         """Type a message and press Enter."""
