@@ -1,8 +1,9 @@
 /** Markdown as people and models write it, rendered so that nothing in it runs, loads or takes anything from the page. */
 
-import { Component, createElement, memo } from "react";
+import { Component, createElement, memo, useEffect, useSyncExternalStore } from "react";
 import { code } from "@streamdown/code";
 import { defaultRehypePlugins, Streamdown } from "streamdown";
+import { hasMath, isTooMuchMath, withDollars } from "$/public/math_text.js";
 
 const [sanitize, sanitizeSchema] = defaultRehypePlugins.sanitize;
 const [harden, hardenOptions] = defaultRehypePlugins.harden;
@@ -108,14 +109,50 @@ const ImageLabel = ({ href, alt }) => [
 
 const COMPONENTS = { a: Link };
 const PLUGINS = { code };
+
+// Mathematics, a third of a megabyte with its fonts, is loaded with the first text that has some.
+let withMath = null; // the plugins with it, once it is there
+let isLoading = false;
+const listeners = new Set();
+
+async function loadMath() {
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    const { math } = await import("$/public/math.js");
+    withMath = { code, math };
+    for (const listener of listeners) listener();
+  } catch {
+    isLoading = false; // the network: the next text tries again
+  }
+}
+
+const onMath = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+const readMath = () => withMath;
+
+function usePlugins(needsMath) {
+  const plugins = useSyncExternalStore(onMath, readMath, readMath);
+  useEffect(() => {
+    if (needsMath && plugins === null) void loadMath();
+  }, [needsMath, plugins]);
+  return (needsMath && plugins) || PLUGINS;
+}
+
 const CONTROLS = { code: { copy: true, download: false }, table: false };
 const REMEND = { linkMode: "text-only" };
 const LINK_SAFETY = { enabled: false };
 const THEMES = ["github-light", "github-dark-default"]; // "github-dark" has comments that are too faint to read
 
 /** A text as Markdown; `isLive` says that it still grows, and may be cut off anywhere. */
-export const Markdown = memo(({ text, isLive }) =>
-  createElement(
+export const Markdown = memo(({ text, isLive }) => {
+  const mathText = hasMath(text) ? withDollars(text) : null;
+  const needsMath = mathText !== null && !isTooMuchMath(mathText);
+  const plugins = usePlugins(needsMath);
+  return createElement(
     Streamdown,
     {
       mode: "streaming",
@@ -123,7 +160,7 @@ export const Markdown = memo(({ text, isLive }) =>
       parseIncompleteMarkdown: isLive,
       rehypePlugins: REHYPE_PLUGINS,
       components: COMPONENTS,
-      plugins: PLUGINS,
+      plugins,
       controls: CONTROLS,
       remend: REMEND,
       linkSafety: LINK_SAFETY,
@@ -132,9 +169,9 @@ export const Markdown = memo(({ text, isLive }) =>
       codeBlockMaxHeight: 0,
       tableMaxHeight: 0,
     },
-    text,
-  ),
-);
+    plugins === PLUGINS ? text : mathText,
+  );
+});
 Markdown.displayName = "Markdown";
 
 /** A text as it is. */

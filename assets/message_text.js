@@ -4,7 +4,9 @@ import { createElement, Fragment, memo, useEffect, useLayoutEffect, useState } f
 import { flushSync } from "react-dom";
 import { writeToClipboard } from "$/public/dialogs.js";
 import { Markdown, PlainOnError, PlainText } from "$/public/markdown.js";
+import { ReplayBar, shownLength, useReplay } from "$/public/replay.js";
 import { createGuard } from "$/public/text_guard.js";
+import { firstOf } from "$/public/timeline.js";
 import { textOf, useText } from "$/public/transcript_feed.js";
 
 const TELL_AFTER_S = 2; // a wait that is worth a number
@@ -83,21 +85,39 @@ function RenderedText({ text, isLive }) {
  * `live` says that it may still grow; until its first character comes, `reason` says why, or `thinking` and for how long.
  * People's line ends are kept as they typed them, the AI's are Markdown's.
  */
-export const MessageText = memo(function MessageText({ name, live, byAi, reason, since, thinking }) {
+export const MessageText = memo(function MessageText({ name, live, byAi, reason, since, thinking, replayEnd, replaySpeed }) {
   const text = useText(name);
+  const replay = useReplay(name);
   const waits = live && (text === "" || reason !== "");
+  const by = { "data-by": byAi ? "ai" : "person", dir: "auto" };
   return createElement(
     Fragment,
     null,
+    replay && createElement(Replay, { key: "replay", name, text, replay, by, replayEnd, replaySpeed }),
     text !== "" &&
       createElement(
         "div",
-        { className: "message-text", "data-live": live || undefined, "data-by": byAi ? "ai" : "person", dir: "auto" },
+        // What is replayed keeps its place, so that nothing below moves and the end of it changes nothing.
+        { key: "text", className: "message-text", "data-live": live || undefined, "data-replayed": replay ? "" : undefined, ...by },
         createElement(RenderedText, { key: name, text, isLive: live }),
       ),
     waits && createElement(Waiting, { key: name, label: reason || thinking, since, isTimed: reason === "" }),
   );
 });
+
+function Replay({ name, text, replay, by, replayEnd, replaySpeed }) {
+  const shown = firstOf(text, shownLength(replay));
+  return createElement(
+    Fragment,
+    null,
+    createElement(ReplayBar, { name, replay, endLabel: replayEnd, speedLabel: replaySpeed }),
+    createElement(
+      "div",
+      { className: "message-replay", "aria-hidden": true },
+      createElement("div", { className: "message-text", "data-live": true, ...by }, createElement(RenderedText, { text: shown, isLive: true })),
+    ),
+  );
+}
 
 /** A button that copies the text called `name` as it was written; its second mark shows for a moment that it has. */
 export function CopyText({ name, label, copiedLabel, className, children: [mark, doneMark] }) {

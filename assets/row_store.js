@@ -5,8 +5,8 @@
  * may come twice, and one that is late changes nothing that is newer. Kinds: "page" is the newest rows of a thread,
  * "earlier" a page before the oldest that is here, "news" what was added, changed or deleted since.
  *
- * What is read are entries `[row, leads, startsDay]`: whether the row names its author, or goes on under the name above
- * it, and whether it is the first of its day. An entry that has not changed is the same object, so whoever renders
+ * What is read are entries `[row, leads, startsDay, before]`: whether the row names its author, or goes on under the
+ * name above it, whether it is the first of its day, and the message above it, or 0. An entry that has not changed is the same object, so whoever renders
  * rows need not look at it again.
  */
 
@@ -35,7 +35,8 @@ export function createRowStore({ dayOf = localDay } = {}) {
   function entryOf(row, before, was) {
     const startsDay = !before || day(before) !== day(row);
     const isTogether = !startsDay && row[AUTHOR] > 0 && row[AUTHOR] === before[AUTHOR] && row[AT] - before[AT] <= TOGETHER_S;
-    return was && was[0] === row && was[1] === !isTogether && was[2] === startsDay ? was : [row, !isTogether, startsDay];
+    const entry = [row, !isTogether, startsDay, before?.[MESSAGE] ?? 0];
+    return was && isSame(was, entry) ? was : entry;
   }
 
   // What is known is replaced in its place; all else goes where its id says. A row that is the same stays the same object.

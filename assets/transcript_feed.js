@@ -7,6 +7,7 @@
 
 import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
+import { takeTimeline } from "$/public/replay.js";
 import { createRowStore } from "$/public/row_store.js";
 import { createTextStore } from "$/public/text_store.js";
 
@@ -14,12 +15,13 @@ export const texts = createTextStore();
 export const rows = createRowStore();
 
 /**
- * Brings the frames of the live state, in its fields `textField` and `rowField`, to the page; placed once on it.
+ * Brings the frames of the live state, in its fields `textField`, `rowField` and `timelineField`, to the page; placed
+ * once on it.
  *
  * React may render two updates as one, and then the frames of the first were never seen: hence the state's own store,
  * which calls at once for each update (reflex 0.10.1).
  */
-export function TranscriptFeed({ state, textField, rowField, onGap }) {
+export function TranscriptFeed({ state, textField, rowField, timelineField, onGap }) {
   const states = useContext(StateStoreContext);
   const latestOnGap = useRef(onGap);
   useEffect(() => {
@@ -33,10 +35,11 @@ export function TranscriptFeed({ state, textField, rowField, onGap }) {
       // Those of the last update stay in the state; a page that came twice would take back what was paged in.
       if (told[rowField] && told[rowField] !== lastRows) rows.accept(told[rowField]);
       lastRows = told[rowField];
+      if (told[timelineField]) takeTimeline(told[timelineField]);
     };
     take();
     return states.subscribe(state, take);
-  }, [states, state, textField, rowField]);
+  }, [states, state, textField, rowField, timelineField]);
   useEffect(() => texts.onGap((name, have) => latestOnGap.current?.(name, have)), []);
   return null;
 }

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -38,15 +38,30 @@ from chat_app.streaming import (
     Writer,
     store,
 )
+from chat_app.streaming.flusher import DATABASE_AWAY
 from chat_app.tasks import Tasks, report
 from chat_app.turns import Turns
 
 logger = logging.getLogger(__name__)
 
-WAITING = "Waiting for its turn."
-"""What is said of a reply that may not begin yet."""
+PLACES_TOLD = 20
+"""Places in the line that are told; further behind it is only said that there is a line."""
+TELL_PLACES_EVERY = 1.0
+"""Seconds between two tellings of the places, in one transaction for all."""
+RETRY_AFTER = 1.0
+"""Seconds until places are told that the database has refused."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
+
+
+def waiting_at(place: int) -> str:
+    """What is said of a reply that may not begin yet, at this place in the line, from 1."""
+    if place == 1:
+        return "Waiting: next in line."
+    if place > PLACES_TOLD:
+        return "Waiting in line."
+    ending = "th" if place in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"Waiting: {place}{ending} in line."
 
 
 class Model(Protocol):
@@ -141,7 +156,9 @@ class Replies:
     async def running(self) -> AsyncGenerator[None]:
         """Write and sweep for the time of the block; on the way out begin nothing more, then store tails."""
         work = self._work = {
-            asyncio.create_task(part.run(), name=type(part).__name__.lower()) for part in (self._flusher, self._sweeper)
+            asyncio.create_task(self._flusher.run(), name="flusher"),
+            asyncio.create_task(self._sweeper.run(), name="sweeper"),
+            asyncio.create_task(self._tell_places(), name="telling of places"),
         }
         for task in work:
             task.add_done_callback(report)
@@ -209,16 +226,36 @@ class Replies:
             if row is None:
                 return  # deleted before it began
             attempt, thread = row
-            async with self._turns.turn(attempt.asked_by, lambda: self._keep_waiting(stream_id)):
+            async with self._turns.turn(stream_id, attempt.asked_by):
                 await self._write_now(stream_id, attempt, thread)
         finally:
             self._begun.discard(stream_id)
             self._on_end(stream_id)
 
-    async def _keep_waiting(self, stream_id: StreamId) -> None:
+    async def _tell_places(self) -> None:
+        """Say of each reply that waits what its place is, whenever that has changed: for all together, now and then."""
+        told: dict[str, str] = {}
+        while True:
+            await self._turns.has_moved.wait()
+            self._turns.has_moved.clear()
+            places = {name: waiting_at(place) for place, name in enumerate(self._turns.line, start=1)}
+            changed = {name: said for name, said in places.items() if told.get(name) != said}
+            try:
+                if changed:
+                    await self._keep_waiting(changed)
+            except DATABASE_AWAY as error:
+                logger.warning("places in the line could not be told (%s); trying again", type(error).__name__)
+                self._turns.has_moved.set()
+                await asyncio.sleep(RETRY_AFTER)
+                continue
+            told = places
+            await asyncio.sleep(TELL_PLACES_EVERY)
+
+    async def _keep_waiting(self, reasons: Mapping[str, str]) -> None:
         async with self._database.write() as session:
-            if await store.keep_waiting(session, stream_id, WAITING):
-                await threads.change_reply(session, stream_id)
+            for stream_id, reason in reasons.items():
+                if await store.keep_waiting(session, StreamId(stream_id), reason):
+                    await threads.change_reply(session, StreamId(stream_id))
         self._on_commit()
 
     async def _write_now(self, stream_id: StreamId, attempt: Attempt, thread: Thread) -> None:

@@ -34,7 +34,7 @@ from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tab, Tabs
 from chat_app.tasks import Tasks, report
 from chat_app.threads import Posted, SettingRefused
-from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
+from chat_app.views import AttemptDetails, AttemptView, MessageView, StreamView, ThreadView, Timeline
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
 """What the token is called that a guest who has no browser begins with."""
@@ -111,6 +111,9 @@ class Services:
         watch("replies_waiting", "Replies that wait for their turn here.", lambda: self._replies.waiting)
         watch("tabs", "Open tabs.", lambda: self.tabs.count)
         watch("readers", "Replies that are being read over HTTP.", lambda: self.readers.count)
+        watch("watched", "Watchers of stored texts.", lambda: self._tailer.chunks.watchers)
+        watch("tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
+        watch("loop_lag_seconds", "By which the event loop is late, as tabs see it.", lambda: self.tabs.pace.lag)
 
     async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
         """The person behind a request's or handshake's headers, whichever way it came: this alone decides.
@@ -673,6 +676,28 @@ class Services:
         async with self.database.read() as session:
             message = await views.message_view(session, thread_id, message_id, who.user_id)
             return message, await views.version_text(session, message, version)
+
+    async def attempts(self, who: Identity, thread_id: str, message_id: int) -> list[AttemptDetails]:
+        """What the attempts at a reply took, the newest first; none of a person's message.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self.database.read() as session:
+            await views.message_view(session, thread_id, message_id, who.user_id)
+            return await views.attempt_details(session, message_id)
+
+    async def timeline_of(
+        self, who: Identity, thread_id: str, message_id: int, version: int
+    ) -> tuple[MessageView, Timeline]:
+        """A reply, and how this version of its text grew; no steps where that is not known any more.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self.database.read() as session:
+            message = await views.message_view(session, thread_id, message_id, who.user_id)
+            return message, await views.timeline(session, message_id, version)
 
     async def text_of(self, who: Identity, thread_id: str, message_id: int, offset: int) -> tuple[MessageView, str]:
         """A message, and its stored text from `offset` on, for a tab that has missed some.

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 
 @dataclass(eq=False)
 class _Waiting:
+    name: str
     person: int
     may_go: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -24,12 +25,19 @@ class Turns:
         self._at_once = at_once
         self._taken: Counter[int] = Counter()
         self._waiting: list[_Waiting] = []
+        self.has_moved = asyncio.Event()
+        """Set whenever `line` has changed; whoever looks clears it."""
+
+    @property
+    def line(self) -> list[str]:
+        """The names of those who wait, who is to go next first."""
+        return [waiting.name for waiting in self._waiting]
 
     @asynccontextmanager
-    async def turn(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
-        """Have a turn for the time of the block; `on_wait` is called first where it is not to be had at once."""
+    async def turn(self, name: str, person: int) -> AsyncGenerator[None]:
+        """Have a turn for the time of the block, once it is to be had; until then `name` stands in the line."""
         if self._waiting or not self._is_free_for(person):
-            await self._wait(person, on_wait)
+            await self._wait(name, person)
         else:
             self._taken[person] += 1
         try:
@@ -40,13 +48,11 @@ class Turns:
                 del self._taken[person]
             self._admit()
 
-    async def _wait(self, person: int, on_wait: Callable[[], Awaitable[None]]) -> None:
-        mine = _Waiting(person)
+    async def _wait(self, name: str, person: int) -> None:
+        mine = _Waiting(name, person)
         self._waiting.append(mine)
         self._admit()
         try:
-            if not mine.may_go.is_set():
-                await on_wait()
             await mine.may_go.wait()
         except BaseException:
             if mine.may_go.is_set():
@@ -57,6 +63,7 @@ class Turns:
             raise
 
     def _admit(self) -> None:
+        self.has_moved.set()
         for next_one in tuple(self._waiting):
             if self._is_free_for(next_one.person):
                 self._waiting.remove(next_one)

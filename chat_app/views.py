@@ -5,7 +5,7 @@ Each function takes the caller's session; who may see what is part of each query
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +30,10 @@ LISTED = 50
 """Threads that the sidebar lists."""
 NEWEST = 100
 """Messages that a page shows at first, and that it gets at a time when its reader scrolls back."""
+TIMELINE_STEPS = 2000
+"""Steps of a timeline at most: of a reply stored by the delta, only some are told."""
+BETWEEN_ATTEMPTS_MS = 1000
+"""Milliseconds of a timeline between what broke off and what went on from there."""
 LIVE = 1000
 """Threads with a reply under way that the sidebars know of at most."""
 FOUND = 20
@@ -102,6 +106,28 @@ class AttemptView:
     model: str
     at: datetime
     text: str | None
+
+
+@dataclass(frozen=True)
+class AttemptDetails:
+    """What an attempt at a reply took. Lengths are code points; of what has not happened, or was not told, None."""
+
+    number: int
+    kind: AttemptKind
+    status: StreamStatus
+    model: str
+    asked: datetime
+    first_delta: datetime | None
+    ended: datetime | None
+    length: int
+    deltas: int
+    chunks: int
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+Timeline = list[tuple[int, int]]
+"""How a text grew: (length in code points, milliseconds since its first character came), in order."""
 
 
 @dataclass(frozen=True)
@@ -403,6 +429,71 @@ async def version_text(session: AsyncSession, message: MessageView, version: int
     )
     stream_ids = (await session.execute(streams)).scalars().all()
     return "".join([await store.read_text(session, StreamId(stream_id)) for stream_id in stream_ids])
+
+
+async def attempt_details(session: AsyncSession, message_id: int) -> list[AttemptDetails]:
+    """All attempts at a reply that was found for its reader before, the newest first."""
+    query = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id) == message_id)
+        .order_by(col(Attempt.number).desc())
+    )
+    return [
+        AttemptDetails(
+            number=attempt.number,
+            kind=attempt.kind,
+            status=stream.status,
+            model=stream.model,
+            asked=stream.created,
+            first_delta=stream.first_delta,
+            ended=stream.ended,
+            length=stream.length,
+            deltas=stream.deltas,
+            chunks=stream.chunks,
+            tokens_in=stream.tokens_in,
+            tokens_out=stream.tokens_out,
+        )
+        for attempt, stream in (await session.execute(query)).all()
+    ]
+
+
+async def timeline(session: AsyncSession, message_id: int, version: int) -> Timeline:
+    """How a version of a reply's text grew, by when its chunks were stored; [] where these were pruned.
+
+    Between a reply that broke off and its continuation a second passes, however long it was.
+    """
+    attempts = (
+        select(Attempt, Stream)
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Attempt.message_id) == message_id, col(Attempt.version) == version)
+        .order_by(col(Attempt.number))
+    )
+    steps: Timeline = []
+    for attempt, stream in (await session.execute(attempts)).all():
+        chunks = (
+            select(col(Chunk.offset) + func.length(col(Chunk.text)), col(Chunk.created))
+            .where(col(Chunk.stream_id) == stream.id)
+            .order_by(col(Chunk.offset))
+        )
+        rows = (await session.execute(chunks)).all()
+        if (rows[-1][0] if rows else 0) < stream.length:
+            return []
+        if not rows:
+            continue
+        start = stream.first_delta or rows[0][1]
+        begun = steps[-1][1] + BETWEEN_ATTEMPTS_MS if steps else 0
+        steps.append((attempt.base, begun))
+        for length, stored in rows:
+            after = round((stored - start) / timedelta(milliseconds=1))
+            steps.append((attempt.base + length, max(steps[-1][1], begun + after)))
+    return _thinned(steps)
+
+
+def _thinned(steps: Timeline) -> Timeline:
+    """At most `TIMELINE_STEPS` of them, evenly, the last one among them."""
+    apart = -(-len(steps) // TIMELINE_STEPS) or 1
+    return steps[:1] + steps[1:-1][::apart] + steps[-1:] if len(steps) > 1 else []
 
 
 async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tuple[str, int]]:

@@ -11,7 +11,7 @@ from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.context import GO_ON
 from chat_app.db import Database
 from chat_app.models import Attempt, Member, Message, Thread
-from chat_app.replies import WAITING
+from chat_app.replies import waiting_at
 from chat_app.streaming import Chunk, Finish, SourceError, Stream, StreamStatus
 from chat_app.threads import NotNow
 from tests.support.people import count, person, thread
@@ -177,16 +177,17 @@ async def test_replies_beyond_the_limit_wait_in_order_and_say_so(database: Datab
             first = await world.ask(ada, thread_id, "ada", "@gpt 1")
             await world.model.was_asked(1)
             second = await world.ask(ada, thread_id, "ada", "@gpt 2")
-            await tab.until_screen(lambda screen: screen.reasons.get(second) == WAITING)
+            await tab.until_screen(lambda screen: screen.reasons.get(second) == waiting_at(1))
             third = await world.ask(noor, thread_id, "noor", "@gpt 3")  # hers is free: she passes
             await world.model.was_asked(2)
             fourth = await world.ask(max_, thread_id, "max", "@gpt 4")
-            await tab.until_screen(lambda screen: screen.reasons.get(fourth) == WAITING)
+            await tab.until_screen(lambda screen: screen.reasons.get(fourth) == waiting_at(2))
 
             world.model.source(0).say("One.", Finish())
             await world.model.was_asked(3)
             assert world.model.asked[2][-1].text == "@gpt 2"
             await tab.until_screen(lambda screen: screen.reasons.get(second) == "")
+            await tab.until_screen(lambda screen: screen.reasons.get(fourth) == "Waiting: next in line.")
             for number, (name, text) in enumerate(((third, "Three."), (second, "Two.")), 1):
                 world.model.source(number).say(text, Finish())
                 await tab.until(name, text, "done")

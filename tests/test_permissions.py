@@ -33,6 +33,7 @@ from chat_app.db import Database
 from chat_app.identity import COOKIE, Identity, new_secret
 from chat_app.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
 from chat_app.pages import thread
+from chat_app.reply_details import Details
 from chat_app.services import Services
 from chat_app.sharing import Sharing
 from chat_app.state import GONE, NO_COOKIE, NOT_YOURS, Live, Transcript, Viewer
@@ -173,6 +174,9 @@ HANDLERS: dict[str, Entry] = {
     "live.watch": Entry(Verb.READ),
     "live.catch_up": Entry(Verb.READ, "stream", lambda now: {"name": f"{now.ended}.2", "have": 0}),
     "live.show_earlier": Entry(Verb.READ, arguments=lambda now: {"before": now.ended}),
+    "live.replay": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "details.look": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
+    "details.forget": Entry(None),
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "presence.answer": Entry(None),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
@@ -281,6 +285,8 @@ SERVICES: dict[str, Entry] = {
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other"}
     ),
     "delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
+    "attempts": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
+    "timeline_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
 }
@@ -343,6 +349,10 @@ class Handed:
         return True
 
 
+PROOFS = {"sharing.look": "MemberLine(", "details.look": "AttemptLine(", "live.replay": "[(0, 0), "}
+"""What a page holds that was told, where that is no message's text."""
+
+
 def new_root() -> rx.State:
     """The state of a new tab."""
     return rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # as Reflex makes one
@@ -371,7 +381,7 @@ async def call(
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
         patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
-        patched.setattr(state_module, "_socket_stands", lambda _: False)  # there is no socket
+        patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
         async with asyncio.timeout(WITHIN):
@@ -381,8 +391,10 @@ async def call(
         results = await asyncio.gather(task, first, return_exceptions=True)
     assert not isinstance(results[0], Exception), results[0]
     sharing = await root.get_state(Sharing)
-    page = f"{frames} {live.f} {transcript.dict()} {viewer.dict()} {sharing.members} {results[0]}"
-    is_read, proof = HANDLERS[name].verb in READERS, "MemberLine(" if name == "sharing.look" else SECRET
+    attempts = (await root.get_state(Details)).attempts
+    told = f"{live.f} {live.t} {transcript.dict()} {viewer.dict()} {sharing.members} {attempts}"
+    page = f"{frames} {told} {results[0]}"
+    is_read, proof = HANDLERS[name].verb in READERS, PROOFS.get(name, SECRET)
     return Outcome(proof in page if is_read else await now.rows() != before, viewer.notice, page)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components import words
-from chat_app.components.client import copy_text
+from chat_app.components.client import copy_text, replay_button
 from chat_app.components.composer import from_composer_js
+from chat_app.components.details_dialog import details_button
 from chat_app.components.icons import icon, stop_icon
 
 Handler = Callable[..., Any]
@@ -35,6 +36,8 @@ class Actions:
     on_look: Handler
     on_earlier: Handler
     """Brings the messages before one."""
+    on_replay: Handler
+    """Takes a message's id and a version: brings the timeline of that."""
 
 
 def _button(mark: rx.Component, word: str, handler: Any, label: str) -> rx.Component:
@@ -56,6 +59,16 @@ def _quiet_button(name: str, label: str, handler: Any) -> rx.Component:
 def copy(text_name: rx.Var[str]) -> rx.Component:
     """Copies a message's text, the Markdown as it was written."""
     return copy_text(text_name, icon("copy"), icon("check"), _QUIET)
+
+
+def details(message: rx.Var[int]) -> rx.Component:
+    """Tells what a reply took."""
+    return details_button(message, _QUIET)
+
+
+def replay(actions: Actions, message: rx.Var[int], version: rx.Var[int], text_name: rx.Var[str]) -> rx.Component:
+    """Shows a version of a reply again as it grew."""
+    return replay_button(text_name, icon("play"), _QUIET, actions.on_replay(message, version))
 
 
 def stop(actions: Actions, message: rx.Var[int]) -> rx.Component:

@@ -13,8 +13,8 @@ from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"
 
-Entry = tuple[Row, bool, bool]
-"""A row on the page: (row, whether it names its author, whether it is the first of its day)."""
+Entry = tuple[Row, bool, bool, int]
+"""A row on the page: (row, whether it names its author, whether it is the first of its day, the message above or 0)."""
 
 
 def _library(name: str) -> str:
@@ -36,13 +36,21 @@ class _TranscriptFeed(rx.Component):
     state: rx.Var[str]
     text_field: rx.Var[str]
     row_field: rx.Var[str]
+    timeline_field: rx.Var[str]
     on_gap: rx.EventHandler[_gap_spec]
 
 
 class _MessageText(rx.Component):
     library = _library("message_text")
     tag = "MessageText"
-    lib_dependencies: list[str] = ["streamdown@2.7.1", "@streamdown/code@2.0.0"]
+    lib_dependencies: list[str] = [
+        "streamdown@2.7.1",
+        "@streamdown/code@2.0.0",
+        # For mathematics; not @streamdown/math, which has the browser parse what the page's policy refuses.
+        "katex@0.16.27",
+        "remark-math@6.0.0",
+        "hast-util-from-html@2.0.3",
+    ]
 
     name: rx.Var[str]
     live: rx.Var[bool]
@@ -50,6 +58,17 @@ class _MessageText(rx.Component):
     reason: rx.Var[str]
     since: rx.Var[int]
     thinking: rx.Var[str]
+    replay_end: rx.Var[str]
+    replay_speed: rx.Var[str]
+
+
+class _ReplayButton(rx.Component):
+    library = _library("replay")
+    tag = "ReplayButton"
+
+    name: rx.Var[str]
+    label: rx.Var[str]
+    on_replay: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 class _CopyText(rx.Component):
@@ -166,6 +185,7 @@ def transcript_feed(on_gap: Callable[..., Any]) -> rx.Component:
         state=Live.get_full_name(),
         text_field=_name_in_browser(Live.f),
         row_field=_name_in_browser(Live.r),
+        timeline_field=_name_in_browser(Live.t),
         on_gap=on_gap,
     )
 
@@ -188,7 +208,21 @@ def message_text(
     While a live one has no character yet, `reason` says what it waits for, or `thinking` and for how long, counted from
     `since`, in seconds since the epoch.
     """
-    return _MessageText.create(name=name, live=live, by_ai=by_ai, reason=reason, since=since, thinking=thinking)
+    return _MessageText.create(
+        name=name,
+        live=live,
+        by_ai=by_ai,
+        reason=reason,
+        since=since,
+        thinking=thinking,
+        replay_end=words.REPLAY_END,
+        replay_speed=words.REPLAY_SPEED,
+    )
+
+
+def replay_button(name: rx.Var[str], mark: rx.Component, class_name: str, on_replay: Any) -> rx.Component:
+    """A button that shows the text called `name` again as it grew; `on_replay` asks for its timeline."""
+    return _ReplayButton.create(mark, name=name, label=words.REPLAY, class_name=class_name, on_replay=on_replay)
 
 
 def copy_text(name: rx.Var[str], mark: rx.Component, done_mark: rx.Component, class_name: str) -> rx.Component:

@@ -1,7 +1,7 @@
 """The transcript: a thread's messages, as rows."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import reflex as rx
 
@@ -11,6 +11,7 @@ from chat_app.components import words
 from chat_app.components.actions import Actions
 from chat_app.components.client import Entry, entries, local_day, local_time, message_text, scroll_follow
 from chat_app.components.composer import from_composer_js
+from chat_app.components.details_dialog import details_dialog
 from chat_app.components.icons import icon
 from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
@@ -184,6 +185,8 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
         rx.cond(row.is_cut_off, cut_off),
         action.copy(row.text_name),
         rx.cond(~row.is_cut_off & row.may(Verb.RETRY), action.retry_quietly(actions, row.message)),
+        action.replay(actions, row.message, row.shown, row.text_name),
+        action.details(row.message),
     )
     return rx.el.div(
         rx.cond(
@@ -247,6 +250,10 @@ def _day(at: rx.Var[int]) -> rx.Component:
     )
 
 
+def _unread() -> rx.Component:
+    return rx.el.div(rx.el.span(words.UNREAD), class_name="unread-line", role="note")
+
+
 def _shown(row: rx.vars.ArrayVar[Row]) -> rx.Var[int]:
     """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
     looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
@@ -273,11 +280,15 @@ def _rows(actions: Actions) -> rx.Component:
         row = cast("rx.vars.ArrayVar[Row]", each[0])
         people = cast("rx.vars.ObjectVar[dict[str, Person]]", Transcript.people)
         author = cast("Person", people[cast("rx.vars.NumberVar[int]", row[1]).to_string()])
+        read_up_to = cast("rx.vars.NumberVar[int]", Transcript.read_up_to)
+        before = cast("rx.vars.NumberVar[int]", each[3])
+        is_first_unread = (read_up_to > 0) & (before <= read_up_to) & (cast("Any", row[0]) > read_up_to)
         return rx.fragment(
             rx.cond(each[2], _day(cast("rx.Var[int]", row[2]))),
+            rx.cond(is_first_unread, _unread()),
             message_row(
                 row=row,
-                leads=each[1],
+                leads=cast("rx.Var[bool]", each[1]) | is_first_unread,
                 shown=_shown(row),
                 name=author.name,
                 hue=author.hue,
@@ -361,12 +372,15 @@ def _skeleton() -> rx.Component:
 
 def transcript(actions: Actions) -> rx.Component:
     """The messages, following the newest."""
-    return scroll_follow(
-        rx.cond(
-            Transcript.is_loaded,
-            rx.cond(entries().length() > 0, _rows(actions), _empty()),
-            _skeleton(),
+    return rx.fragment(
+        scroll_follow(
+            rx.cond(
+                Transcript.is_loaded,
+                rx.cond(entries().length() > 0, _rows(actions), _empty()),
+                _skeleton(),
+            ),
+            key=Transcript.thread,
+            on_earlier=actions.on_earlier,
         ),
-        key=Transcript.thread,
-        on_earlier=actions.on_earlier,
+        details_dialog(),
     )

@@ -41,6 +41,34 @@ TO_END = "Go to the newest message"
 AI_NAME = "GPT"
 AI_BADGE = "AI"
 YOU = "you"
+DETAILS = "Details of this reply"
+DETAILS_TITLE = "This reply"
+DETAILS_LOADING = "Looking it up…"
+ATTEMPTS = {"first": "First attempt", "retry": "Another version", "continue": "Continuation"}
+STATUSES = {
+    "pending": "Waiting",
+    "streaming": "Being written",
+    "done": "Complete",
+    "error": "Failed",
+    "timeout": "Timed out",
+    "stopped": "Stopped",
+}
+MODEL = "Model"
+STATUS = "Status"
+ASKED = "Asked"
+FIRST_DELTA = "To the first word"
+TOOK = "To the end"
+RATE = "Speed"
+CHARACTERS_A_SECOND = "characters a second"
+LENGTH = "Length"
+CHARACTERS = "characters"
+TOKENS_IN = "Tokens read"
+TOKENS_OUT = "Tokens written"
+CHUNKS = "Pieces from the model → stored"
+REPLAY = "Watch it being written again"
+REPLAY_END = "End"
+REPLAY_SPEED = "Speed"
+UNREAD = "New since you were here"
 MESSAGE_TOOLS = "This message"
 COPY_MESSAGE = "Copy this message"
 UNKNOWN_PERSON = "Someone"
@@ -218,7 +246,8 @@ COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line · "
 EDIT_MESSAGE = "Edit this message"
 EDITED = "edited"
 
-DEMO_NOTICE_BEFORE = "Demo model – answers are made up offline. Set "
+DEMO_NOTICE = "Demo model – answers are made up offline."
+DEMO_NOTICE_BEFORE = " Set "
 DEMO_NOTICE_BETWEEN = " or "
 DEMO_NOTICE_AFTER = " in .env to use a real one."
 

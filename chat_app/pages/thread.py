@@ -260,6 +260,7 @@ def thread() -> rx.Component:
                         on_delete=Composer.delete,
                         on_look=Live.look_at,
                         on_earlier=Live.show_earlier,
+                        on_replay=Live.replay,
                     )
                 ),
                 unsaved(),

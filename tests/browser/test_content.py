@@ -26,7 +26,8 @@ AUDIT = """
   const TAGS = `script,iframe,frame,object,embed,applet,link,meta,base,style,form,input,textarea,select,video,audio,
     source,track,img,picture,image,use,animate,set,foreignObject,feImage,math,template,dialog,title,portal`;
   for (const text of document.querySelectorAll(".message-text")) {
-    for (const element of text.querySelectorAll(TAGS)) note(element, "tag");
+    for (const element of text.querySelectorAll(TAGS))
+      if (!element.matches(".katex-mathml > math")) note(element, "tag"); // the typesetter's own
     for (const element of text.querySelectorAll("*")) {
       for (const { name, value } of element.attributes) {
         if (/^(on|src|srcset|action|formaction|ping|background|name|accesskey|tabindex|popover|is$|item)/.test(name))
@@ -44,7 +45,7 @@ AUDIT = """
   for (const line of document.querySelectorAll("header h1, nav a, .person, #my-name"))
     if (line.querySelector(":not(svg, svg *, span)")) note(line, "markup");
   for (const element of document.head.querySelectorAll("*"))
-    if (/evil|hit\\(/.test(element.outerHTML)) note(element, "head");
+    if (element.tagName !== "TITLE" && /evil|hit\\(/.test(element.outerHTML)) note(element, "head"); // a title is text
   const title = document.querySelector("title");
   if (!document.title.includes("Tributary")) note(title, "title");
   if (document.baseURI !== location.href) found.push(`base: ${document.baseURI}`);
