@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev doctor test chaos security check audit lock clean
+.PHONY: help run dev doctor test chaos security check audit bench bench-quick soak hotspots lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ DEVELOPMENT := $(VENV)/.development
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3)
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(RUNTIME) ## start the chat and print its address (PORT and HOST, see .env.example)
 	@$(BIN)/reflex run --env prod
@@ -45,6 +45,20 @@ check: $(DEVELOPMENT) ## lint, format, import contracts, types, known vulnerabil
 
 audit: $(DEVELOPMENT) ## look up what is pinned for known vulnerabilities (STRICT=1: fail where that cannot be done)
 	@$(BIN)/python scripts/audit.py $(if $(STRICT),--strict)
+
+bench: $(DEVELOPMENT) ## measure what a reply costs, also beside other chats, and put the figures into the docs; takes 20 minutes
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m bench $(ARGS); status=$$?; $(BIN)/python -m bench.report && exit $$status
+
+bench-quick: $(DEVELOPMENT) ## measure a little of everything, in about a minute
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m bench --quick $(ARGS)
+
+soak: $(DEVELOPMENT) ## let 200 tabs come and go and 20 replies run for 20 minutes, and look at what is left over (ARGS="--minutes 2")
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+hotspots: $(DEVELOPMENT) ## show where the server's time goes under load (ARGS=replies or ARGS=followers)
+	@$(BIN)/python -m bench.hotspots $(ARGS)
 
 lock: $(DEVELOPMENT) ## pin and hash what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	@$(PIP) install --quiet uv==0.13.8

@@ -270,8 +270,11 @@ async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
     until: float | None = None
     try:
         while True:
-            async with asyncio.timeout_at(until):
+            if until is None:  # a timer for each frame would cost more than reading it
                 frame = await anext(stream)
+            else:
+                async with asyncio.timeout_at(until):
+                    frame = await anext(stream)
             if (text := heard.take(frame)) is not None:
                 yield text
             if until is None and heard.finish_reason is not None:

@@ -111,6 +111,9 @@ class Services:
         watch("replies_waiting", "Replies that wait for their turn here.", lambda: self._replies.waiting)
         watch("tabs", "Open tabs.", lambda: self.tabs.count)
         watch("readers", "Replies that are being read over HTTP.", lambda: self.readers.count)
+        watch("watched", "Watchers of stored texts.", lambda: self._tailer.chunks.watchers)
+        watch("tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
+        watch("loop_lag_seconds", "By which the event loop is late, as tabs see it.", lambda: self.tabs.pace.lag)
 
     async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
         """The person behind a request's or handshake's headers, whichever way it came: this alone decides.

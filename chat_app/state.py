@@ -7,12 +7,14 @@ background event, so that no handler holds its tab's lock while it waits.
 import dataclasses
 import functools
 import inspect
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
 from chat_app.access import NotPermitted, ThreadUnknown, Verb
@@ -24,7 +26,7 @@ from chat_app.presence import Crowd
 from chat_app.services import services
 from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.streaming.text import clean
-from chat_app.tabs import Frame, Tab, TabUpdate
+from chat_app.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
 from chat_app.threads import NotNow, SettingRefused, TitleRefused
 from chat_app.views import LISTED, MessageView
 
@@ -151,8 +153,12 @@ async def tell(state: rx.State, notice: str) -> None:
 
 def notice_update(notice: str) -> dict[str, Any]:
     """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
-    var = str(Viewer.notice).rpartition(".")[2]  # its name in the browser, which Reflex marks with a suffix
-    return {"delta": {Viewer.get_full_name(): {var: notice}}}
+    return {"delta": {Viewer.get_full_name(): {_name_in_browser(Viewer.notice): notice}}}
+
+
+def _name_in_browser(var: Any) -> str:
+    """What a var is called in an update: Reflex marks it with a suffix."""
+    return str(var).rpartition(".")[2]
 
 
 async def show_signed_out(state: rx.State) -> None:
@@ -347,8 +353,13 @@ class Live(rx.State):
             who = await who_asks(self)
             with services().tabs.open(tab_of(self), who, thread_id) as tab:
                 await self._begin(who, thread_id)
-                async for update in tab.updates(is_congested=functools.partial(_socket_stands, self)):
-                    await self._send(update)
+                touch_at = -math.inf
+                async for update in tab.updates(is_congested=_congestion(self)):
+                    if update.is_text_only and update.frames and time.monotonic() < touch_at:
+                        await _send_text(update.frames)
+                    else:
+                        touch_at = time.monotonic() + TOUCH_EVERY
+                        await self._send(update)
         except ThreadUnknown:
             async with self:
                 transcript = await self.get_state(Transcript)
@@ -461,12 +472,22 @@ def line_of(line: ThreadLine) -> Line:
     return line.id, line.title, line.active, line.unread, int(line.is_live)
 
 
-def _socket_stands(state: rx.State) -> bool:
-    """Whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
+async def _send_text(frames: list[Frame]) -> None:
+    """Send text alone, past the state: it would hold it for nothing, and its lock and comparing cost far more."""
+    await EventContext.get().emit_delta({Live.get_full_name(): {_name_in_browser(Live.f): frames}})
+
+
+def _congestion(state: rx.State) -> Callable[[], bool]:
+    """Tells whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
     app = RegistrationContext.get().app
     sio, namespace = app.sio, app.event_namespace
     assert sio is not None
     assert namespace is not None
     engine_id = sio.manager.eio_sid_from_sid(state.router.session.session_id, namespace.namespace)
-    engine_socket = sio.eio.sockets.get(engine_id)
-    return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
+    sockets = sio.eio.sockets
+
+    def stands() -> bool:
+        engine_socket = sockets.get(engine_id)
+        return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
+
+    return stands

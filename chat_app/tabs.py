@@ -8,7 +8,7 @@ otherwise. So a tab that cannot keep up costs nothing and gets everything at onc
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from chat_app import views
@@ -17,6 +17,7 @@ from chat_app.db import Database
 from chat_app.feeds import Directory, Endings, ThreadChange, ThreadFeed, ThreadLine
 from chat_app.identity import Identity
 from chat_app.models import MemberRole
+from chat_app.pace import Pace
 from chat_app.presence import Crowd, Presence
 from chat_app.readings import Readings
 from chat_app.streaming import GrowingText, Hub, StreamId, Tail, Tailer
@@ -25,8 +26,6 @@ from chat_app.views import MessageView, ThreadView
 
 logger = logging.getLogger(__name__)
 
-FRAME_EVERY = 0.05
-"""Seconds between two updates of a tab: about 20 a second, which a browser renders without strain."""
 MARKS_EVERY = 2.0
 """Seconds between two updates of a tab that carry marks: who is here and typing, and what is new in the sidebar."""
 CONGESTED_WAIT = 0.1
@@ -76,12 +75,18 @@ class TabUpdate:
     """Whether what is shown is not stored, because the database is away."""
 
     def __bool__(self) -> bool:
-        return bool(
-            self.frames
-            or self.messages
-            or self.people
+        return bool(self.frames) or not self.is_text_only
+
+    @property
+    def is_text_only(self) -> bool:
+        """Whether nothing but text is new."""
+        return not (
+            self.messages
+            or self.is_page
             or self.earlier is not None
+            or self.people
             or self.thread
+            or self.may is not None
             or self.lines is not None
             or self.line_changes
             or self.crowd
@@ -106,6 +111,8 @@ class _Text:
         self.before = message.text[shown : message.base]
         """What of that text was not sent yet; it goes first."""
         self.sent = 0
+        self.is_driven = False
+        """Whether this tab drives it, also before there is anything to be had."""
         self.final: MessageView | None = None
         """The message with its terminal status, which is told only when all the text has been."""
         self._source = GrowingText()
@@ -170,6 +177,7 @@ class Tab:
         self.thread_id = thread_id
         self._tabs = tabs
         self._woken = asyncio.Event()
+        self._begins_to_drive = asyncio.Event()
         self._is_over = False
         self._texts: dict[int, _Text] = {}
         self._shown: dict[str, int] = {}
@@ -276,27 +284,46 @@ class Tab:
                 if self._is_behind and not self._is_cut_off and not await self._catch_up():
                     await asyncio.sleep(RETRY_AFTER)
                     continue
-                if self._is_found and not self._is_here:
-                    self._is_here = True
-                    self._crowd_changed(
-                        being_here.enter_context(tabs.presence.here(self.thread_id, self.who, self._crowd_changed))
-                    )
-                self._woken.clear()
-                update = self._collect()
-                self._note_reading()
-                if not update:
-                    have_marks = self._crowd is not None or bool(self._line_changes)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
-                            await self._woken.wait()
-                            continue
-                    if have_marks:
-                        continue
-                yield update
+                self._come_in(being_here)
+                async with tabs.pace.turn(drives=self._drives):
+                    if self._is_over or (self._is_behind and not self._is_cut_off):
+                        continue  # it was ended, or fell behind, while it waited for its turn
+                    self._woken.clear()
+                    update = self._collect()
+                    self._note_reading()
+                    if update:
+                        yield update
                 if update.is_gone or update.is_signed_out:
                     return
+                if not update:
+                    if await self._have_news():
+                        continue
+                    yield update
                 if not self._history:
-                    await asyncio.sleep(FRAME_EVERY)
+                    self._begins_to_drive.clear()
+                    await tabs.pace.rest(None if self._drives else self._begins_to_drive)
+
+    def _come_in(self, being_here: ExitStack) -> None:
+        """Be here for others, once the thread is found."""
+        if self._is_found and not self._is_here:
+            self._is_here = True
+            here = self._tabs.presence.here(self.thread_id, self.who, self._crowd_changed)
+            self._crowd_changed(being_here.enter_context(here))
+
+    async def _have_news(self) -> bool:
+        """Wait until there are some, or marks that are due; False after a time in which there were none."""
+        have_marks = self._crowd is not None or bool(self._line_changes)
+        try:
+            async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
+                await self._woken.wait()
+        except TimeoutError:
+            return have_marks
+        return True
+
+    @property
+    def _drives(self) -> bool:
+        """Whether this tab drives a reply now."""
+        return any(text.is_driven for text in self._texts.values())
 
     @property
     def _is_cut_off(self) -> bool:
@@ -410,7 +437,10 @@ class Tab:
 
     def _begin(self, message: MessageView) -> None:
         text = self._texts[message.id] = _Text(message, self._shown.get(message.name, 0))
-        text.take_from(self._tabs.source_for(self, message, text.stream_id), self._woken.set)
+        source, text.is_driven = self._tabs.source_for(self, message, text.stream_id)
+        text.take_from(source, self._woken.set)
+        if text.is_driven:
+            self._begins_to_drive.set()
 
     def _send_stored(self, message: MessageView) -> None:
         """Send what is stored of a message, unless this tab has shown it already."""
@@ -518,8 +548,10 @@ class Tabs:
         endings: Endings,
         readings: Readings,
         presence: Presence,
+        pace: Pace | None = None,
     ) -> None:
         self.database = database
+        self.pace = pace or Pace()
         self.hub = hub
         self.tailer = tailer
         self.feed = feed
@@ -555,12 +587,17 @@ class Tabs:
         tab = self._open.get(token)
         return tab if tab is not None and session and tab.who.session == session else None
 
-    def source_for(self, tab: Tab, message: MessageView, stream_id: StreamId) -> AbstractContextManager[GrowingText]:
-        """Where a tab takes a live reply's text from: the channel if it drives and we write, else the stored text."""
+    def source_for(
+        self, tab: Tab, message: MessageView, stream_id: StreamId
+    ) -> tuple[AbstractContextManager[GrowingText], bool]:
+        """Where a tab takes a live reply's text from, and whether it drives.
+
+        It is the channel if it drives and we write, else the stored text.
+        """
         drives = self._drives(tab, message, stream_id)
         if drives and (channel := self.hub.find(stream_id)) is not None:
-            return nullcontext(channel)
-        return self.tailer.watched(stream_id)
+            return nullcontext(channel), True
+        return self.tailer.watched(stream_id), drives
 
     def channel_opened(self, stream_id: StreamId) -> None:
         """The hub has opened a channel: who drives it takes deltas from now on."""

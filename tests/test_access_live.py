@@ -29,7 +29,7 @@ SECRET = "What nobody outside may know. "
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A server that waits for nothing that could be more."""
-    monkeypatch.setattr(tabs, "FRAME_EVERY", 0.0)
+    monkeypatch.setattr("chat_app.pace.FRAME_EVERY", 0.0)
     monkeypatch.setattr(tabs, "CONGESTED_WAIT", 0.01)
     monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
     for pace in ("IDLE", "HERE"):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from chat_app import tabs
+from chat_app import pace
 from chat_app.db import Database
 from chat_app.streaming import Finish, Stream, flusher, tailer
 from tests.support.meter import metered
@@ -30,7 +30,7 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(tailer, "IDLE", NEVER)
     for module in (tailer, flusher):
         monkeypatch.setattr(module, "GATHER", 0.0)
-    monkeypatch.setattr(tabs, "FRAME_EVERY", 0.0)
+    monkeypatch.setattr(pace, "FRAME_EVERY", 0.0)
     async with running_world(database, chat_sweep_every=NEVER) as world:
         yield world
 

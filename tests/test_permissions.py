@@ -381,7 +381,7 @@ async def call(
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
         patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
-        patched.setattr(state_module, "_socket_stands", lambda _: False)  # there is no socket
+        patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
         async with asyncio.timeout(WITHIN):

@@ -22,10 +22,12 @@ async def world(database: Database) -> AsyncIterator[World]:
         yield world
 
 
-async def test_the_tab_that_asked_sees_deltas_and_others_see_what_is_stored(world: World) -> None:
-    ada, noor = await person(world.database), await person(world.database)
-    thread_id = await thread(world.database, ada)
+async def test_the_tab_that_asked_sees_deltas_and_others_see_what_is_stored(database: Database) -> None:
+    ada, noor = await person(database), await person(database)
+    thread_id = await thread(database, ada)
     async with (
+        # Half a sentence is stored at the end alone, however slow the machine is.
+        running_world(database, chat_flush_pause=60, chat_flush_age=60) as world,
         world.tab("ada-1", ada, thread_id) as driver,
         world.tab("ada-2", ada, thread_id) as second,
         world.tab("noor", noor, thread_id) as other,
@@ -181,6 +183,7 @@ async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
             stuck.is_congested = True
         else:
             stuck.may_advance.clear()
+        updates = stuck.screen.updates
         said = {}
         for number in range(30):
             posted = await world.services.post(ada, thread_id, f"Message {number}", nonce=f"{number}", tab="ada")
@@ -191,7 +194,7 @@ async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
         await world.services.delete_message(ada, thread_id, gone)
         source.say(" after.", Finish())
         await driver.until(name, "Before. And after.", "done")
-        assert len(said.keys() & stuck.screen.texts.keys()) <= 1  # one may have been on its way
+        assert stuck.screen.updates <= updates + 1  # one may have been on its way
 
         stuck.is_congested = False
         stuck.may_advance.set()

@@ -33,6 +33,9 @@ AWAY_AFTER = 20.0
 
 LANES_PER_WRITE = 50
 """Streams that one transaction writes at most, so that a cut-off at shutdown costs few of many their tails."""
+WRITE_WITHIN = 0.5
+"""Seconds after which a transaction takes in no further stream: on a busy machine each may take long, and what is not
+committed is shown to nobody."""
 ANSWER_WITHIN = 15.0
 """Seconds after which a transaction that hangs is dropped and tried again."""
 
@@ -289,16 +292,16 @@ class Flusher:
     async def _flush(self) -> None:
         now = self._clock()
         due = (lane for lane in self._lanes.values() if (at := lane.due_at()) is not None and at <= now)
-        batch = list(islice(due, LANES_PER_WRITE))
-        if not batch:
+        if not (batch := list(islice(due, LANES_PER_WRITE))):
             return
         written: list[tuple[Lane, int]] = []
         lost: list[Lane] = []
-        async with self._transactions.write() as session:
+        async with self._transactions.write(is_soon=True) as session:
+            begun = self._clock()
             for lane in batch:
+                self._to_the_end(lane)
                 try:
-                    async with session.begin_nested():
-                        length = await lane.write(session, self._close_hook, self._explain_hook)
+                    written.append((lane, await self._write(session, lane)))
                 except LeaseLost:
                     lost.append(lane)
                 except DATABASE_AWAY:
@@ -307,14 +310,23 @@ class Flusher:
                     logger.exception("stream %s could not be written", lane.lease.stream_id)
                     if lane.failed():
                         lost.append(lane)
-                else:
-                    written.append((lane, length))
+                if self._clock() - begun > WRITE_WITHIN:
+                    break
         for lane, length in written:
             lane.committed(length)
         for lane in lost:
             lane.lose()
         self._on_flush(self._clock() - now)
         self._on_commit()
+
+    async def _write(self, session: AsyncSession, lane: Lane) -> int:
+        async with session.begin_nested():
+            return await lane.write(session, self._close_hook, self._explain_hook)
+
+    def _to_the_end(self, lane: Lane) -> None:
+        """Let those who cannot all be written at once take turns."""
+        if self._lanes.get(lane.lease.stream_id) is lane:
+            self._lanes[lane.lease.stream_id] = self._lanes.pop(lane.lease.stream_id)
 
     def _note_away(self, error: Exception) -> None:
         if self._away_since is None:

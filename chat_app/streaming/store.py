@@ -23,11 +23,14 @@ CHUNKS_PER_DELETE = 1_000
 
 
 class Transactions(Protocol):
-    """Where sessions come from. `write` begins a transaction that may write at once and commits at its end."""
+    """Where sessions come from. `write` begins a transaction that may write at once and commits at its end.
+
+    Where writers stand in line, one that `is_soon` does so near its front: the flusher, which all replies wait for.
+    """
 
     def read(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
-    def write(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+    def write(self, *, is_soon: bool = False) -> AbstractAsyncContextManager[AsyncSession]: ...
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ written here it does not tick at all.
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -35,7 +36,7 @@ IDLE = 1.5
 DEEPEST = 200
 """Conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
 GATHER = 0.02
-"""Seconds that a wake waits for more, so that a burst of commits is one statement."""
+"""Seconds between two ticks at least, so that a burst of commits is one statement, or two."""
 
 Row = tuple[str, str, int | None, int | None, str | None]
 """What every probe selects: kind, key, two numbers, a text."""
@@ -130,6 +131,11 @@ class ChunkProbe:
             self._watchers[stream_id] -= 1
             if not self._watchers[stream_id]:
                 del self._watchers[stream_id], self._tails[stream_id]
+
+    @property
+    def watchers(self) -> int:
+        """How many watch a stream here, each stream of each counted."""
+        return self._watchers.total()
 
     def live(self) -> set[StreamId]:
         """The watched streams that may still grow."""
@@ -228,6 +234,7 @@ class Tailer:
         self._clock = clock
         self._woken = asyncio.Event()
         self._woken_at = clock()
+        self._ticked_at = -math.inf
         self.ticks = 0
         """Statements so far."""
 
@@ -268,6 +275,7 @@ class Tailer:
         if not selects:
             return
         self.ticks += 1
+        self._ticked_at = self._clock()
         async with self._transactions.read() as session:
             rows: list[Row] = [tuple(row) for row in (await session.execute(union_all(*selects))).all()]  # pyright: ignore[reportAssignmentType]  # the columns of probe_row
         lag = 0.0 if woken_at is None else self._clock() - woken_at
@@ -289,7 +297,7 @@ class Tailer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace()):
                 await self._woken.wait()
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(max(0.0, self._ticked_at + GATHER - self._clock()))
         woken = self._woken.is_set()
         self._woken.clear()
         return woken

@@ -1,6 +1,7 @@
 """Transactions on an SQLAlchemy engine, with the settings that streams need of SQLite."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -14,6 +15,9 @@ from chat_app.streaming.flusher import ANSWER_WITHIN
 BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another writer before it gives up; the flusher then tries again."""
 
+SOON = 5
+"""Transactions for which one that is to be soon waits at most: a crowd that posts must not keep replies from being
+stored, nor these the crowd."""
 END_WITHIN = 1.0
 """Seconds that a cancelled task waits for its transaction to end; a server that hangs would keep it for ever."""
 
@@ -41,7 +45,7 @@ class EngineTransactions:
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.writer.execution_options(is_writing=True)
         # SQLite has one writer at a time, and lets the others race for it: here they stand in line.
-        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._line = _Line() if self.is_sqlite else None
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -59,11 +63,11 @@ class EngineTransactions:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
+    async def write(self, *, is_soon: bool = False) -> AsyncGenerator[AsyncSession]:
         """A session that may write, committed at the end of the block and rolled back by an exception."""
         async with (
             self._in_time(self.writer),
-            self._turn,
+            nullcontext() if self._line is None else self._line.turn(is_soon=is_soon),
             AsyncSession(self._writing, expire_on_commit=False) as session,
         ):
             try:
@@ -83,6 +87,46 @@ class EngineTransactions:
         finally:
             if patience.expired():
                 await engine.dispose()
+
+
+class _Line:
+    """A lock for which one stands in line, in the order of coming or near its front."""
+
+    def __init__(self) -> None:
+        self._is_taken = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def turn(self, *, is_soon: bool) -> AsyncGenerator[None]:
+        """Have it for the time of the block."""
+        if self._is_taken:
+            await self._called(is_soon=is_soon)
+        self._is_taken = True
+        try:
+            yield
+        finally:
+            self._call_next()
+
+    async def _called(self, *, is_soon: bool) -> None:
+        call = asyncio.get_running_loop().create_future()
+        self._waiting.insert(SOON if is_soon else len(self._waiting), call)
+        try:
+            await call
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                self._call_next()  # it was this one's turn already
+            elif call in self._waiting:
+                self._waiting.remove(call)
+            raise
+
+    def _call_next(self) -> None:
+        """Hand it on; it stays taken meanwhile, so that nobody comes between."""
+        while self._waiting:
+            call = self._waiting.popleft()
+            if not call.done():  # else it was cancelled a moment ago
+                call.set_result(None)
+                return
+        self._is_taken = False
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,7 @@ that says so.
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ FAILED = Ending(StreamStatus.ERROR, "The model failed.")
 NEVER_BEGAN = Ending(StreamStatus.TIMEOUT, "The model did not answer in time.")
 FELL_SILENT = Ending(StreamStatus.TIMEOUT, "The model fell silent.")
 NOT_SAVED = Ending(StreamStatus.ERROR, "The database was away for too long.")
+
+
+GAP_SLACK = 0.01
+"""Share of the gap by which a silence may be longer before it is noticed."""
 
 
 class Writer:
@@ -182,6 +187,7 @@ class Writer:
 
         now = asyncio.get_running_loop().time
         gap = self._patience.gap
+        move_at = -math.inf  # when the deadline is moved again: a timer for each delta would cost more than the delta
         has_begun = False
         try:
             async with (
@@ -193,7 +199,11 @@ class Writer:
                         publish(cleaner.rest())
                         return Ending(StreamStatus.DONE, item.reason, item.usage)
                     has_begun = True
-                    deadline.reschedule(None if gap is None else now() + gap)
+                    if gap is None:
+                        deadline.reschedule(None)
+                    elif (heard := now()) >= move_at:
+                        move_at = heard + GAP_SLACK * gap
+                        deadline.reschedule(move_at + gap)
                     publish(cleaner.feed(item))
             raise SourceEndedEarly
         except TimeoutError:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from sqlmodel import col, select
 
-from chat_app.streaming import Chunk, Finish, StreamStatus, Writer, store
-from tests.support.core import Core, HandFed
+from chat_app.streaming import Chunk, Finish, StreamStatus, Writer, flusher, store
+from tests.support.core import Core, HandFed, cancelled
 from tests.support.faulty import WITHIN, FaultyDatabase
 
 pytestmark = pytest.mark.on_both_databases
@@ -77,8 +77,8 @@ async def test_a_reason_is_taken_back_also_when_nobody_heard_that_it_was_stored(
 
         database.loses_answers = False
         writer.explain("")
-        await database.until_committed()
-        assert await reason_of(database, writer) == ""
+        while await reason_of(database, writer) != "":  # a try of the old one may have been under way
+            await database.until_committed()
         source.say(Finish())
 
 
@@ -95,3 +95,44 @@ async def test_a_reason_that_could_not_be_stored_is_tried_again(database: Faulty
         await database.until_committed()
         assert await reason_of(database, writer) == "Busy."
         source.say(Finish())
+
+
+async def test_on_a_slow_machine_a_transaction_ends_before_all_are_in_it_and_they_take_turns(
+    database: FaultyDatabase, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher, "WRITE_WITHIN", 0.0)  # each stream takes longer
+    busy, patient = HandFed(), HandFed()
+    writers = [core.writer(await core.create(), source) for source in (busy, patient)]
+
+    async def always_due() -> None:
+        while True:
+            busy.say("More. ")
+            await database.until_committed()
+
+    async with under_way(core, writers[0]), under_way(core, writers[1]):
+        saying = asyncio.create_task(always_due())
+        await database.until_committed()
+        patient.say("A sentence. ")
+        while "A sentence. " not in [text for _, text in await chunks(database)]:
+            await database.until_committed()
+        await cancelled(saying)
+        for source in (busy, patient):
+            source.say(Finish())
+
+
+async def test_a_transaction_takes_in_all_that_is_due_while_it_is_quick(database: FaultyDatabase, core: Core) -> None:
+    sources = [HandFed() for _ in range(5)]
+    writers = [core.writer(await core.create(), source) for source in sources]
+    async with AsyncExitStack() as stack:
+        for writer in writers:
+            await stack.enter_async_context(under_way(core, writer))
+        database.hold_writes()
+        for source in sources:
+            source.say("A sentence. ")
+        before = database.commits
+        database.release_writes()
+        while len(await chunks(database)) < len(sources):
+            await database.until_committed()
+        assert database.commits - before <= 2  # one may have been under way
+        for source in sources:
+            source.say(Finish())

@@ -1,0 +1,1 @@
+"""The usual pattern of a chat in Reflex."""

@@ -1,0 +1,162 @@
+"""A tab without a browser: it says what a page says, and counts what comes over its socket."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.raw_socket import LIVE, TRANSCRIPT, call, join, new_token
+
+_TEXTS, _ROWS = "f_rx_state_", "r_rx_state_"
+_PACKET = "42/_event,"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A frame with new text of one reply: when it came, how far the text then reached, and the frame's sizes."""
+
+    at: float
+    length: int
+    new: int
+    size: int
+    is_alone: bool
+    """Whether nothing else came with it."""
+
+
+class Tab:
+    """An open socket on a thread's page."""
+
+    def __init__(self, connection: ClientConnection, path: str) -> None:
+        self.path = path
+        self.frames = 0
+        """Payloads received, and their bytes."""
+        self.bytes = 0
+        self.arrivals: dict[str, list[Arrival]] = {}
+        """By the text's name, in order."""
+        self.statuses: dict[int, str] = {}
+        """Of the replies, by message."""
+        self.is_shown = False
+        """Whether the page has what it shows at first."""
+        self.is_closed = False
+        self._connection = connection
+        self._texts: dict[str, str] = {}
+        self._news = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Take in what comes, and answer pings, until it is closed."""
+        try:
+            async for frame in self._connection:
+                if frame == "2":
+                    await self._connection.send("3")
+                    continue
+                assert isinstance(frame, str)
+                self._take(frame, time.time())
+        except ConnectionClosed:
+            pass
+        finally:
+            self.is_closed = True
+            self._news.set()
+
+    def _take(self, frame: str, now: float) -> None:
+        size = len(frame.encode())
+        self.frames += 1
+        self.bytes += size
+        if frame.startswith(_PACKET):
+            packet = json.loads(frame[len(_PACKET) :])
+            delta = packet[1].get("delta", {}) if packet[0] == "event" else {}
+            live = delta.get(LIVE, {})
+            texts = live.get(_TEXTS, ())
+            self._take_texts(texts, size, now, is_alone=len(delta) == len(live) == len(texts) == 1)
+            self.is_shown |= delta.get(TRANSCRIPT, {}).get("is_loaded_rx_state_", False)
+            for _, rows, *_ in live.get(_ROWS, ()):
+                self.statuses |= {row[0]: row[3] for row in rows}
+        self._news.set()
+
+    def _take_texts(self, frames: Sequence[tuple[str, int, str]], size: int, now: float, *, is_alone: bool) -> None:
+        for name, offset, text in frames:
+            have = self._texts.get(name, "")
+            assert offset <= len(have), f"a gap in {name}: {offset} after {len(have)}"
+            grown = have[:offset] + text
+            if len(grown) > len(have):
+                self._texts[name] = grown
+                self.arrivals.setdefault(name, []).append(Arrival(now, len(grown), len(text.encode()), size, is_alone))
+
+    async def send(self, text: str) -> float:
+        """Post a message as the composer does; return when."""
+        now = time.time()
+        form = {"text": text, "nonce": secrets.token_hex(8)}
+        await self._connection.send(call("send", self.path, form=form))
+        return now
+
+    async def call(self, handler: str, **payload: Any) -> None:
+        """Call any handler of the page."""
+        await self._connection.send(call(handler, self.path, **payload))
+
+    async def until(self, is_so: Callable[["Tab"], Any], within: float = 60.0) -> Any:
+        """Wait until something is so of it, and return what.
+
+        Raises:
+            TimeoutError: it was not within so many seconds.
+            ConnectionError: the server has closed the socket.
+        """
+        async with asyncio.timeout(within):
+            while not (found := is_so(self)):
+                if self.is_closed:
+                    msg = "the server closed the socket"
+                    raise ConnectionError(msg)
+                self._news.clear()
+                await self._news.wait()
+        return found
+
+    async def asks(self, order: str, within: float = 60.0) -> int:
+        """Ask for a reply, and return the reply's message once it is listed."""
+        before = set(self.statuses)
+        await self.send(f"@gpt {order}")
+        return await self.until(
+            lambda tab: next((each for each, status in tab.statuses.items() if status and each not in before), 0),
+            within,
+        )
+
+    async def over(self, message: int, within: float = 120.0) -> None:
+        """Wait for a reply's end, whatever it is."""
+        await self.until(lambda tab: tab.statuses.get(message, "") not in {"", "pending", "streaming"}, within)
+
+    async def ends(self, message: int, within: float = 120.0) -> str:
+        """Wait for a reply to be done, and return its text."""
+        await self.over(message, within)
+        assert self.statuses[message] == "done", f"message {message} ended as {self.statuses[message]}"
+        return self._texts.get(f"{message}.1", "")
+
+    def text(self, message: int) -> str:
+        """What has come of a reply."""
+        return self._texts.get(f"{message}.1", "")
+
+    def of(self, message: int) -> Sequence[Arrival]:
+        """How a reply came."""
+        return self.arrivals.get(f"{message}.1", [])
+
+
+@asynccontextmanager
+async def open_tab(url: str, path: str, cookie: str, *, token: str | None = None) -> AsyncGenerator[Tab]:
+    """Open a page's socket on a thread, and wait until the page has what it shows at first."""
+    asked = {"EIO": "4", "transport": "websocket", "token": token or new_token()}
+    target = f"ws://{urlsplit(url).netloc}/_event/?{urlencode(asked)}"
+    options: dict[str, Any] = {"compression": None, "max_size": None, "proxy": None, "close_timeout": 1}
+    async with connect(target, additional_headers={"Cookie": cookie}, open_timeout=60, **options) as connection:
+        tab = Tab(connection, path)
+        listener = asyncio.create_task(tab.listen())
+        try:
+            await connection.send(join(path))
+            await tab.until(lambda tab: tab.is_shown)
+            yield tab
+        finally:
+            await connection.close()
+            await listener
