@@ -126,10 +126,11 @@ class Soak:
         """One reply to its end; every third is reloaded in its middle by the same tab, every fifth is stopped."""
         reply = Reply(self._random.randint(*DELTAS), RATE)
         self.replies += 1
+        turn = self.replies
         async with self.site.tab(self._paths[number], cookie, token=token) as tab:
             message = await tab.asks(reply.order)
-            if self.replies % 3:
-                if self.replies % 5 == 0:
+            if turn % 3:
+                if turn % 5 == 0:
                     await asyncio.sleep(reply.seconds / 2)
                     await tab.call("stop", message_id=message)
                 await tab.over(message, within=120)
@@ -137,7 +138,10 @@ class Soak:
             await asyncio.sleep(reply.seconds / 2)
         self.reloads += 1
         async with self.site.tab(self._paths[number], cookie, token=token) as tab:
-            assert await tab.ends(message) == reply.text, "a reload lost text"
+            text = await tab.ends(message)
+            assert text == reply.text, (
+                f"a reload shows {len(text)} of {len(reply.text)} characters: {tab.of(message)[:3]}"
+            )
 
 
 def faults(samples: list[Sample]) -> list[str]:
