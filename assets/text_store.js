@@ -9,6 +9,8 @@ const KEEP = 500; // texts; those that nobody shows go first, oldest first
 const ASK_AGAIN_MS = 1_000;
 const MIN_PAUSE_MS = 16; // one frame of the screen
 const MAX_PAUSE_MS = 500;
+const TYPING_MS = 400; // after a key somebody types, and comes first
+const WHILE_TYPING = 4; // times the pause
 
 const SURROGATE = /[\uD800-\uDFFF]/;
 
@@ -17,14 +19,20 @@ const codePoints = (text) => (SURROGATE.test(text) ? Array.from(text).length : t
 const afterCodePoints = (text, skipped) =>
   SURROGATE.test(text) ? Array.from(text).slice(skipped).join("") : text.slice(skipped);
 
-/** The clock and the timers are arguments, so that a test can be them. */
+let lastKey = -Infinity;
+if (typeof document !== "undefined") {
+  document.addEventListener("keydown", ({ timeStamp }) => (lastKey = timeStamp), { capture: true, passive: true });
+}
+
+/** The clock, the timers and the keys are arguments, so that a test can be them. */
 const BROWSER = {
   now: () => performance.now(),
   later: (call, ms) => setTimeout(call, ms),
   afterRendering: (call) => queueMicrotask(call),
+  isTyping: () => performance.now() - lastKey < TYPING_MS,
 };
 
-export function createTextStore({ now, later, afterRendering } = BROWSER) {
+export function createTextStore({ now, later, afterRendering, isTyping = () => false } = BROWSER) {
   const texts = new Map(); // name -> { text, have, wanted, isAsking }
   const readers = new Map(); // name -> Set of listeners
   const changed = new Set();
@@ -75,7 +83,8 @@ export function createTextStore({ now, later, afterRendering } = BROWSER) {
     }
   }
 
-  // Rendering may take half of the browser's time at most: as long as the last one took, nothing is told again.
+  // Rendering may take half of the browser's time at most: as long as the last one took, nothing is told again. While
+  // somebody types it may take a fifth.
   function tell() {
     isTelling = false;
     const names = [...changed];
@@ -92,7 +101,7 @@ export function createTextStore({ now, later, afterRendering } = BROWSER) {
   function tellInTime() {
     if (isTelling || changed.size === 0) return;
     isTelling = true;
-    const wait = toldAt + pause - now();
+    const wait = toldAt + pause * (isTyping() ? WHILE_TYPING : 1) - now();
     if (wait <= 0) tell();
     else later(tell, wait);
   }

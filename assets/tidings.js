@@ -57,7 +57,7 @@ export function NoticeButton({ words, icons, className }) {
   if (!isPossible) return null;
   return h(
     "button",
-    { type: "button", className, "aria-pressed": isWanted, "aria-label": words.notices, title: words.notices, onClick: toggle },
+    { type: "button", className: `notice-button ${className}`, "aria-pressed": isWanted, "aria-label": words.notices, title: words.notices, onClick: toggle },
     h(
       "svg",
       { viewBox: "0 0 24 24", className: "composer-icon composer-icon-large", "aria-hidden": true },

@@ -15,6 +15,9 @@ from chat_app.feeds import Endings, ThreadChange, ThreadFeed
 from chat_app.identity import Identity, SignedOut
 from chat_app.streaming import End, GrowingText, Hub, Piece, StreamId, Tail, Tailer
 
+AT_ONCE = 16_000
+"""Code points that a reader takes at once, and holds while it waits for whoever reads slowly."""
+
 
 class _Reader:
     def __init__(self, who: Identity) -> None:
@@ -101,7 +104,7 @@ class Readers:
             if channel is None and (channel := self._hub.find(stream_id)) is not None:
                 stack.enter_context(channel.subscribed(reader.woken.set))
             source = tail if channel is None else channel
-            text = source.since(offset)
+            text = source.since(offset, AT_ONCE)
             if tail.end is not None:  # what the writer had, but could not store, is nobody's text
                 text = text[: max(0, tail.end.length - offset)]
             if text:

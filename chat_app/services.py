@@ -34,7 +34,7 @@ from chat_app.streaming.writer import STOPPED
 from chat_app.tabs import Tab, Tabs
 from chat_app.tasks import Tasks, report
 from chat_app.threads import Posted, SettingRefused
-from chat_app.views import AttemptDetails, AttemptView, MessageView, StreamView, ThreadView, Timeline
+from chat_app.views import AttemptDetails, AttemptView, MessageView, StreamPlace, StreamView, ThreadView, Timeline
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
 """What the token is called that a guest who has no browser begins with."""
@@ -294,6 +294,15 @@ class Services:
         """
         async with self.database.read() as session:
             return await views.stream(session, stream_id, who.user_id)
+
+    async def stream_place(self, who: Identity, stream_id: StreamId) -> StreamPlace:
+        """Where a stream belongs, for who wants to do something with it and not its text.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person.
+        """
+        async with self.database.read() as session:
+            return await views.stream_place(session, stream_id, who.user_id)
 
     async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
         """The stream that answered a message at first, if one did.

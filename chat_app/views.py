@@ -109,6 +109,16 @@ class AttemptView:
 
 
 @dataclass(frozen=True)
+class StreamPlace:
+    """Where a stream belongs."""
+
+    thread_id: str
+    message_id: int
+    is_current: bool
+    """Whether its message has no newer attempt."""
+
+
+@dataclass(frozen=True)
 class AttemptDetails:
     """What an attempt at a reply took. Lengths are code points; of what has not happened, or was not told, None."""
 
@@ -275,6 +285,26 @@ async def thread_of(session: AsyncSession, stream_id: StreamId, user_id: int) ->
     if thread is None:
         raise ThreadUnknown(stream_id)
     return _thread_view(thread)
+
+
+async def stream_place(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamPlace:
+    """Where a stream belongs that this person may read, without its text.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    query = (
+        select(col(Message.thread_id), col(Message.id), col(Attempt.number) == col(Message.attempt))
+        .join(Attempt, col(Attempt.message_id) == col(Message.id))
+        .join(Thread, col(Thread.id) == col(Message.thread_id))
+        .where(col(Attempt.stream_id) == stream_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise ThreadUnknown(stream_id)
+    thread_id, message_id, is_current = row
+    assert message_id is not None
+    return StreamPlace(thread_id, message_id, bool(is_current))
 
 
 async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamView:

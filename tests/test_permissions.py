@@ -251,6 +251,7 @@ SERVICES: dict[str, Entry] = {
     "new_guest": Entry(None),
     "faults": Entry(None),
     "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
+    "stream_place": Entry(None),  # the same
     "rename_person": Entry(None),
     "add_token": Entry(None),
     "tokens": Entry(None),

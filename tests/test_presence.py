@@ -147,6 +147,7 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     """A server that tells at once."""
     monkeypatch.setattr(presence, "TOLD_EVERY", 0.0)
     monkeypatch.setattr(presence, "GATHER", 0.0)
+    monkeypatch.setattr(presence, "TYPING_LASTS", 3600.0)
     monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     async with running_world(database) as world:
         yield world

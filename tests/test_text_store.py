@@ -164,3 +164,24 @@ def test_a_page_that_is_slow_to_render_is_told_less_often_and_at_last_of_all() -
     assert told == "a" * 100
     assert times[0] == 0
     assert all(later - earlier >= 200 for earlier, later in pairwise(times))
+
+
+def test_while_somebody_types_text_is_told_more_rarely_and_none_is_lost() -> None:
+    told = story("""
+        const counts = [];
+        for (const isTyping of [false, true]) {
+            const store = page.createTextStore({ ...clock, isTyping: () => isTyping });
+            let tells = 0;
+            store.subscribe("1.1", () => (tells += 1));
+            for (let i = 0; i < 100; i += 1) {
+                store.accept([["1.1", i, "a"]]);
+                pass(16);
+            }
+            pass(1000);
+            counts.push([tells, store.read("1.1").length]);
+        }
+        return counts;
+    """)
+    (usually, all_of_it), (typing, also_all) = told
+    assert all_of_it == also_all == 100
+    assert 20 <= typing <= usually / 3

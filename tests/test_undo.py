@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chat_app import retention
+from chat_app import retention, views
 from chat_app.access import NotPermitted, ThreadUnknown
 from chat_app.db import Database
 from chat_app.identity import Identity
@@ -85,6 +85,9 @@ async def test_a_deleted_message_is_told_to_nobody_and_comes_back_in_its_place(w
             await late.until_screen(lambda screen: "Four" in screen.texts.values())
             assert f"{second}.0" not in late.screen.texts
         assert await texts(world, ada, thread_id) == ["One", "Three", "Four"]
+        async with world.database.read() as session:  # as a page is told that lacks the message
+            changed = {each.id: each for each in await views.messages_changed_since(session, thread_id, 0)}
+        assert (changed[second].is_deleted, changed[second].text, changed[second].length) == (True, "", 0)
 
         with pytest.raises(NotNow):  # not even its thread's owner: it was not theirs to delete
             await world.services.restore_message(ada, thread_id, second)

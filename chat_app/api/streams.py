@@ -83,9 +83,9 @@ async def join_stream(
 @router.post("/stop", status_code=202, responses=described(*DEEDS))
 async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schemas.Begun:
     """Stop a reply; its text stays. One that has ended stays as it is."""
-    stream = await running.stream(who, stream_id)
-    if stream.is_current:
-        await running.stop(who, stream.thread_id, stream.message_id)
+    place = await running.stream_place(who, stream_id)
+    if place.is_current:
+        await running.stop(who, place.thread_id, place.message_id)
     return schemas.begun(stream_id)
 
 
@@ -94,8 +94,8 @@ async def retry_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Answer again, in a new version, where this is the newest attempt and has ended; otherwise 409."""
-    stream = await running.stream(who, stream_id)
-    begun = await running.retry(who, stream.thread_id, stream.message_id, tab="", address=address, after=stream_id)
+    place = await running.stream_place(who, stream_id)
+    begun = await running.retry(who, place.thread_id, place.message_id, tab="", address=address, after=stream_id)
     return _located(response, begun)
 
 
@@ -104,9 +104,10 @@ async def continue_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Let the AI go on from where this attempt, the newest, ended; 409 where it runs or is complete."""
-    stream = await running.stream(who, stream_id)
-    thread_id, message_id = stream.thread_id, stream.message_id
-    begun = await running.continue_reply(who, thread_id, message_id, tab="", address=address, after=stream_id)
+    place = await running.stream_place(who, stream_id)
+    begun = await running.continue_reply(
+        who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
+    )
     return _located(response, begun)
 
 

@@ -24,11 +24,15 @@ def demo_notice() -> rx.Component:
     return rx.cond(
         Viewer.is_demo,
         rx.el.p(
-            words.DEMO_NOTICE_BEFORE,
-            _name("OPENAI_API_KEY"),
-            words.DEMO_NOTICE_BETWEEN,
-            _name("OPENAI_BASE_URL"),
-            words.DEMO_NOTICE_AFTER,
+            words.DEMO_NOTICE,
+            rx.el.span(  # for whoever runs the server, who is not on a phone
+                words.DEMO_NOTICE_BEFORE,
+                _name("OPENAI_API_KEY"),
+                words.DEMO_NOTICE_BETWEEN,
+                _name("OPENAI_BASE_URL"),
+                words.DEMO_NOTICE_AFTER,
+                class_name="hidden md:inline",
+            ),
             class_name=(
                 "shrink-0 border-b border-border bg-muted px-4 py-1.5 text-center text-xs text-muted-foreground "
                 "text-pretty"

@@ -246,7 +246,8 @@ COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line · "
 EDIT_MESSAGE = "Edit this message"
 EDITED = "edited"
 
-DEMO_NOTICE_BEFORE = "Demo model – answers are made up offline. Set "
+DEMO_NOTICE = "Demo model – answers are made up offline."
+DEMO_NOTICE_BEFORE = " Set "
 DEMO_NOTICE_BETWEEN = " or "
 DEMO_NOTICE_AFTER = " in .env to use a real one."
 

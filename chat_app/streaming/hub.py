@@ -4,7 +4,7 @@ A signal may be lost, text never: a subscriber is only told that there is more, 
 the channel, at its own pace. So nothing is queued for anybody, and a subscriber that sleeps costs nothing.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -31,13 +31,15 @@ class GrowingText:
             self.length += len(text)
         self.wake()
 
-    def since(self, offset: int) -> str:
-        """The text from `offset` on; "" at or past the end."""
+    def since(self, offset: int, limit: int | None = None) -> str:
+        """The text from `offset` on, at most `limit` characters of it; "" at or past the end."""
         if offset >= self.length:
             return ""
+        end = self.length if limit is None else offset + limit
         first = bisect_right(self._starts, offset) - 1
-        text = "".join(self._parts[first:])
-        return text[offset - self._starts[first] :]
+        text = "".join(self._parts[first : bisect_left(self._starts, end)])
+        start = self._starts[first]
+        return text[offset - start : end - start]
 
     def wake(self) -> None:
         """Tell the subscribers to look."""

@@ -17,8 +17,10 @@ import pytest
 from chat_app.api import events as api_events
 from chat_app.db import Database
 from chat_app.models import MemberRole, Visibility
-from chat_app.streaming import Finish
+from chat_app.readers import AT_ONCE
+from chat_app.streaming import Finish, Piece, SourceError, StreamId
 from tests.api.conftest import Caller, Interface
+from tests.support.meter import metered
 from tests.support.world import WITHIN, running_world
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -86,6 +88,7 @@ def told_of_cuts() -> Iterator[asyncio.Event]:
         api_events.logger.setLevel(level)
 
 
+@pytest.mark.on_both_databases
 async def test_who_posts_with_accept_drives_the_reply_and_others_join_it_anywhere(interface: Interface) -> None:
     async with interface.guest() as ada, interface.guest() as noor:
         thread_id = await ada.thread()
@@ -112,6 +115,7 @@ async def test_who_posts_with_accept_drives_the_reply_and_others_join_it_anywher
     assert len(interface.world.model.asked) == 1
 
 
+@pytest.mark.on_both_databases(by="chaos")
 async def test_cut_at_every_offset_while_it_runs_the_pieces_are_the_text(interface: Interface) -> None:
     async with interface.guest() as ada:
         stream_id = await ada.ask(await ada.thread())
@@ -146,6 +150,7 @@ async def test_joined_at_every_offset_once_it_is_stored_it_is_exactly_the_rest(i
         assert done.status_code == HTTPStatus.NO_CONTENT
 
 
+@pytest.mark.on_both_databases
 async def test_twenty_drives_and_twenty_joins_at_once_are_one_message_and_one_call_of_the_model(
     interface: Interface,
 ) -> None:
@@ -194,6 +199,19 @@ async def test_when_the_caller_goes_away_the_reply_goes_on(interface: Interface,
         assert (await reply_in(ada, thread_id))["text"] == "The beginning and the end."
 
 
+async def test_a_reader_holds_little_of_a_long_text_at_a_time(interface: Interface) -> None:
+    text = "".join(map(str, range(30_000)))
+    async with interface.guest() as ada:
+        stream_id = StreamId(await ada.ask(await ada.thread()))
+        interface.world.model.source(0).say(text, Finish())
+        await interface.world.services.written()
+        who = await interface.world.services.recognise("", f"Bearer {ada.token}")
+        items = [item async for item in interface.world.services.follow(who, stream_id, 7)]
+    pieces = [item for item in items if isinstance(item, Piece)]
+    assert "".join(piece.text for piece in pieces) == text[7:]
+    assert max(len(piece.text) for piece in pieces) <= AT_ONCE
+
+
 @pytest.mark.parametrize("form", [EVENTS, PLAIN])
 async def test_a_reader_that_reads_nothing_is_cut_and_costs_the_others_nothing(
     interface: Interface, form: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -224,6 +242,7 @@ async def test_a_reader_that_reads_nothing_is_cut_and_costs_the_others_nothing(
         assert services.readers.count == 0
 
 
+@pytest.mark.on_both_databases
 async def test_stop_retry_and_continue_say_what_became_of_them(interface: Interface) -> None:
     async with interface.guest() as ada:
         first = await ada.ask(await ada.thread())
@@ -251,6 +270,20 @@ async def test_stop_retry_and_continue_say_what_became_of_them(interface: Interf
     assert len(model.asked) == 2
 
 
+async def test_what_is_done_with_a_reply_reads_none_of_its_text(interface: Interface) -> None:
+    async with interface.guest() as ada:
+        stream_id = await ada.ask(await ada.thread())
+        interface.world.model.source(0).say("Half. ", SourceError("It broke."))
+        await interface.world.services.written()
+        with metered(interface.world.database) as meter:
+            assert (await ada.http.post(f"/api/streams/{stream_id}/stop")).status_code == HTTPStatus.ACCEPTED
+            assert (await ada.http.post(f"/api/streams/{stream_id}/continue")).status_code == HTTPStatus.ACCEPTED
+            # The writer reads the text for the model, not its chunks.
+            assert (await ada.http.post(f"/api/streams/{stream_id}/retry")).status_code == HTTPStatus.CONFLICT
+        assert [each for each in meter.statements if "FROM chunk" in each] == []
+
+
+@pytest.mark.on_both_databases
 async def test_deleting_the_thread_ends_its_reply_and_who_reads_it(interface: Interface) -> None:
     async with interface.guest() as ada:
         thread_id = await ada.thread()
@@ -266,6 +299,7 @@ async def test_deleting_the_thread_ends_its_reply_and_who_reads_it(interface: In
         assert (await ada.http.get(f"/api/streams/{stream_id}")).status_code == HTTPStatus.NOT_FOUND
 
 
+@pytest.mark.on_both_databases
 async def test_who_loses_the_token_or_the_thread_reads_no_further(interface: Interface) -> None:
     services = interface.world.services
     async with interface.guest() as ada, interface.guest() as noor, interface.guest() as bo:
@@ -317,6 +351,7 @@ async def test_a_viewer_may_read_a_private_reply_and_do_nothing_with_it(interfac
             assert (await noor.http.get(path)).status_code == HTTPStatus.OK
 
 
+@pytest.mark.on_both_databases
 async def test_what_another_process_writes_is_joined_by_its_chunks(interface: Interface, database_url: str) -> None:
     elsewhere = Database(database_url)
     try:

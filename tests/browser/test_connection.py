@@ -86,7 +86,7 @@ async def test_a_tab_that_wakes_on_a_dead_connection_shows_at_once_what_it_has_m
     await theirs.send("While you were asleep")
     await theirs.shows("While you were asleep")
     await browser.send("Page.setWebLifecycleState", {"state": "active"})
-    await mine.page.evaluate(SLEEP, ["visible", 600_000])
+    await mine.page.evaluate(SLEEP, ["visible", 10_000])  # so short that engine.io sees nothing amiss
 
     await mine.shows("While you were asleep")
     await mine.send("I am back")
