@@ -38,7 +38,7 @@ AUDIT = """
         if (/^(on|src|srcset|action|formaction|ping|background|name|accesskey|tabindex|popover|is$|item)/.test(name))
           note(element, name);
         if (name === "id" && !value.startsWith("user-content-")) note(element, "id");
-        if (name === "style" && /url|image|position|@import/i.test(value)) note(element, "style");
+        if (name === "style" && /url|image|@import|position(?!: relative)/i.test(value)) note(element, "style");
       }
       if (getComputedStyle(element).position === "fixed") note(element, "position");
     }
