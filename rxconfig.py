@@ -26,6 +26,11 @@ for name, value in {
     "REFLEX_CHECK_LATEST_VERSION": "0",
     # One process, for hub, flusher and tailer live in it.
     "GRANIAN_WORKERS": "1",
+    # Seconds between pings, and for an answer. With Reflex's 120 a laptop that was shut stays there for two minutes, in
+    # the count of who is present and as the tab that its replies are written to. A page answers in a network event,
+    # which browsers do not slow down in hidden tabs; one that is frozen connects anew when it wakes.
+    "REFLEX_SOCKET_INTERVAL": "25",
+    "REFLEX_SOCKET_TIMEOUT": "20",
     # Only what is code: SQLite writes below the project too, and would restart the development server for ever.
     "REFLEX_HOT_RELOAD_OVERRIDE_PATHS": "chat_app:assets:alembic:rxconfig.py",
     # Otherwise a worker inherits what this file imports: settings, theme and core would change at a restart only.

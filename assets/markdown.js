@@ -1,6 +1,6 @@
 /** Markdown as people and models write it, rendered so that nothing in it runs, loads or takes anything from the page. */
 
-import { Component, createElement, memo, useEffect, useSyncExternalStore } from "react";
+import { Component, createContext, createElement, memo, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
 import { code } from "@streamdown/code";
 import { defaultRehypePlugins, Streamdown } from "streamdown";
 import { hasMath, isTooMuchMath, withDollars } from "$/public/math_text.js";
@@ -101,11 +101,14 @@ function Link({ href, title, "data-image": image, children }) {
     : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href, alt: children }));
 }
 
+const Words = createContext({});
+
 // The page's policy lets no image in from elsewhere, so a click shows it in a tab of its own.
-const ImageLabel = ({ href, alt }) => [
-  createElement("span", { key: "alt" }, alt),
-  createElement("small", { key: "from" }, `Show image from ${new URL(href, ORIGIN).host}`),
-];
+function ImageLabel({ href, alt }) {
+  const { imageFrom } = useContext(Words);
+  const from = imageFrom.replace("{host}", () => new URL(href, ORIGIN).host);
+  return [createElement("span", { key: "alt" }, alt), createElement("small", { key: "from" }, from)];
+}
 
 const COMPONENTS = { a: Link };
 const PLUGINS = { code };
@@ -147,17 +150,19 @@ const REMEND = { linkMode: "text-only" };
 const LINK_SAFETY = { enabled: false };
 const THEMES = ["github-light", "github-dark-default"]; // "github-dark" has comments that are too faint to read
 
-/** A text as Markdown; `isLive` says that it still grows, and may be cut off anywhere. */
-export const Markdown = memo(({ text, isLive }) => {
+/** A text as Markdown; `isLive` says that it still grows, and may be cut off anywhere. `words` stay the same object. */
+export const Markdown = memo(({ text, isLive, words }) => {
   const mathText = hasMath(text) ? withDollars(text) : null;
   const needsMath = mathText !== null && !isTooMuchMath(mathText);
   const plugins = usePlugins(needsMath);
-  return createElement(
+  const remarkRehypeOptions = useMemo(() => ({ footnoteLabel: words.footnotes }), [words]);
+  const rendered = createElement(
     Streamdown,
     {
       mode: "streaming",
       isAnimating: isLive,
       parseIncompleteMarkdown: isLive,
+      remarkRehypeOptions,
       rehypePlugins: REHYPE_PLUGINS,
       components: COMPONENTS,
       plugins,
@@ -168,9 +173,11 @@ export const Markdown = memo(({ text, isLive }) => {
       lineNumbers: false,
       codeBlockMaxHeight: 0,
       tableMaxHeight: 0,
+      translations: words,
     },
     plugins === PLUGINS ? text : mathText,
   );
+  return createElement(Words, { value: words }, rendered);
 });
 Markdown.displayName = "Markdown";
 

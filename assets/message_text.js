@@ -71,21 +71,21 @@ function useTurn(isFirst) {
   return hasTurn;
 }
 
-function RenderedText({ text, isLive }) {
+function RenderedText({ text, isLive, words }) {
   const [guard] = useState(createGuard);
   const hasTurn = useTurn(isLive);
   return hasTurn && !guard.isTooMuch(text)
-    ? createElement(PlainOnError, { text }, createElement(Markdown, { text, isLive }))
+    ? createElement(PlainOnError, { text }, createElement(Markdown, { text, isLive, words }))
     : createElement(PlainText, { text });
 }
 
 /**
- * The text of the message `name`, as Markdown.
+ * The text of the message `name`, as Markdown, with `words` around code and images.
  *
  * `live` says that it may still grow; until its first character comes, `reason` says why, or `thinking` and for how long.
  * People's line ends are kept as they typed them, the AI's are Markdown's.
  */
-export const MessageText = memo(function MessageText({ name, live, byAi, reason, since, thinking, replayEnd, replaySpeed }) {
+export const MessageText = memo(function MessageText({ name, live, byAi, reason, since, thinking, replayEnd, replaySpeed, words }) {
   const text = useText(name);
   const replay = useReplay(name);
   const waits = live && (text === "" || reason !== "");
@@ -93,19 +93,19 @@ export const MessageText = memo(function MessageText({ name, live, byAi, reason,
   return createElement(
     Fragment,
     null,
-    replay && createElement(Replay, { key: "replay", name, text, replay, by, replayEnd, replaySpeed }),
+    replay && createElement(Replay, { key: "replay", name, text, replay, by, replayEnd, replaySpeed, words }),
     text !== "" &&
       createElement(
         "div",
         // What is replayed keeps its place, so that nothing below moves and the end of it changes nothing.
         { key: "text", className: "message-text", "data-live": live || undefined, "data-replayed": replay ? "" : undefined, ...by },
-        createElement(RenderedText, { key: name, text, isLive: live }),
+        createElement(RenderedText, { key: name, text, isLive: live, words }),
       ),
     waits && createElement(Waiting, { key: name, label: reason || thinking, since, isTimed: reason === "" }),
   );
 });
 
-function Replay({ name, text, replay, by, replayEnd, replaySpeed }) {
+function Replay({ name, text, replay, by, replayEnd, replaySpeed, words }) {
   const shown = firstOf(text, shownLength(replay));
   return createElement(
     Fragment,
@@ -114,7 +114,7 @@ function Replay({ name, text, replay, by, replayEnd, replaySpeed }) {
     createElement(
       "div",
       { className: "message-replay", "aria-hidden": true },
-      createElement("div", { className: "message-text", "data-live": true, ...by }, createElement(RenderedText, { text: shown, isLive: true })),
+      createElement("div", { className: "message-text", "data-live": true, ...by }, createElement(RenderedText, { text: shown, isLive: true, words })),
     ),
   );
 }

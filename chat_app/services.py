@@ -87,6 +87,8 @@ class Services:
         )
         self._bell = Bell(database, concerns=self._watches_any, on_ring=self._tailer.wake)
         self._directory = directory
+        self._endings = endings
+        self._waiting: set[asyncio.Event] = set()
         self._presence = Presence()
         self._readings = Readings(database, on_note=directory.read_up_to)
         self.tabs = Tabs(
@@ -165,6 +167,25 @@ class Services:
                 await identity.rename(session, who.user_id, name, hue)
         except IntegrityError:  # somebody took it at the same moment
             raise identity.NameRefused(identity.TAKEN) from None
+
+    async def until_signed_out(self, who: Identity) -> bool:
+        """Wait until this person's session is ended, from wherever; False if the server stops first."""
+        woken = asyncio.Event()
+        is_ended = False
+
+        def end() -> None:
+            nonlocal is_ended
+            is_ended = True
+            woken.set()
+
+        with self._endings.watched(who.session, end):
+            self._waiting.add(woken)
+            self._tailer.wake()  # from now on there is something to tick for
+            try:
+                await woken.wait()
+            finally:
+                self._waiting.discard(woken)
+        return is_ended
 
     async def home(self, who: Identity, tab: str, *, address: str = "") -> str:
         """The thread that `/` leads to: the newest in this person's list, or a new one.
@@ -739,6 +760,8 @@ class Services:
                 finally:
                     self.tabs.end_all()
                     self.readers.end_all()
+                    for woken in self._waiting:
+                        woken.set()
                     self._aside.cancel()
                     for task in self._work:
                         task.cancel()

@@ -362,3 +362,16 @@ async def test_the_sidebar_lists_a_private_thread_for_its_members_alone_and_as_i
 
 async def chunks(database: Database) -> int:
     return await count(database, Chunk)
+
+
+async def test_a_page_without_a_thread_hears_who_is_signed_out_and_is_let_go_by_a_server_that_stops(
+    database: Database,
+) -> None:
+    ada, noor = [await with_session(database, await person(database)) for _ in range(2)]
+    async with asyncio.timeout(WITHIN):
+        async with running_world(database) as world:
+            of_ada, of_noor = [asyncio.create_task(world.services.until_signed_out(who)) for who in (ada, noor)]
+            await world.services.sign_out(ada, is_everywhere=True)
+            assert await of_ada
+            assert not of_noor.done()
+        assert not await of_noor

@@ -71,9 +71,9 @@ def held(minute: float, memory: int, **more: float) -> Sample:
 
 
 def test_a_soak_names_what_is_left_over() -> None:
-    quiet = [held(0, 100), held(5, 200), held(10, 205), held(19, 210), held(20, 215), held(20.3, 180)]
+    quiet = [held(0, 100), held(5, 200), held(10, 205), held(20, 215), held(20.1, 190), held(20.3, 180)]
     assert soak.faults(quiet) == []
-    leaking = [*quiet[:-2], held(20, 300), held(20.3, 290, tasks=60.0, watched=3.0)]
+    leaking = [*quiet[:-3], held(20, 300), held(20.1, 290), held(20.3, 290, tasks=60.0, watched=3.0)]
     assert soak.faults(leaking) == [
         "memory grew by 50 % after the first quarter",
         "40 tasks are left over",

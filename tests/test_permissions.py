@@ -252,6 +252,7 @@ SERVICES: dict[str, Entry] = {
     "faults": Entry(None),
     "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
     "stream_place": Entry(None),  # the same
+    "until_signed_out": Entry(None),
     "rename_person": Entry(None),
     "add_token": Entry(None),
     "tokens": Entry(None),

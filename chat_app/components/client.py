@@ -12,6 +12,7 @@ from chat_app.finder import Finder
 from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"
+_MARKDOWN_WORDS = "markdownWords"
 
 Entry = tuple[Row, bool, bool, int]
 """A row on the page: (row, whether it names its author, whether it is the first of its day, the message above or 0)."""
@@ -60,6 +61,11 @@ class _MessageText(rx.Component):
     thinking: rx.Var[str]
     replay_end: rx.Var[str]
     replay_speed: rx.Var[str]
+    words: rx.Var[dict[str, str]]
+
+    def add_custom_code(self) -> list[str]:
+        """The words, one object for all texts: another one would have each text rendered anew."""
+        return [f"const {_MARKDOWN_WORDS} = {json.dumps(words.MARKDOWN)};"]
 
 
 class _ReplayButton(rx.Component):
@@ -217,6 +223,7 @@ def message_text(
         thinking=thinking,
         replay_end=words.REPLAY_END,
         replay_speed=words.REPLAY_SPEED,
+        words=rx.Var(_MARKDOWN_WORDS),
     )
 
 

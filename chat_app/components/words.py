@@ -1,4 +1,8 @@
-"""The words on the page."""
+"""The words on the page, those that JavaScript shows included.
+
+The sentences that tell why something did not happen stand where it is decided: below the page, in the errors of the
+services, and in `state.py`, which tells them. None of those may import what the page is made of.
+"""
 
 BRAND = "Tributary"
 PREVIEW_TITLE = "A thread on Tributary"
@@ -85,6 +89,13 @@ CLOSE = "Close"
 COPY = "Copy"
 DONE = "Done"
 COPIED = "Copied"
+MARKDOWN = {
+    "imageFrom": "Show image from {host}",
+    "footnotes": "Notes",
+    # What streamdown itself shows, by its names.
+    "copyCode": "Copy this code",
+    "copied": COPIED,
+}
 EARLIER_VERSION = "Earlier version"
 LATER_VERSION = "Later version"
 UNSAVED = "The database is away. What you see is not saved yet."
@@ -104,7 +115,6 @@ WHEN_ASKED = "When it is asked"
 WHEN_ASKED_TEXT = "Messages with @gpt in them."
 ALWAYS = "Always"
 ALWAYS_TEXT = "Every message."
-MODEL = "Model"
 MODEL_TEXT = "Which model answers here."
 SERVERS_CHOICE = "As the server says"
 PIECES = "Others see a reply grow by"

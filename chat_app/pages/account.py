@@ -45,7 +45,7 @@ class Account(rx.State):
 
     @by_page_load
     async def show(self) -> None:
-        """Show who this is, what they can choose from, and their tokens."""
+        """Show who this is, what they can choose from, and their tokens; at last, that they were signed out."""
         who = await who_asks(self)
         lines = await services().lines(who)
         async with self:
@@ -54,6 +54,10 @@ class Account(rx.State):
             viewer._list(lines)
             update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
         await self._refresh(who)
+        if await services().until_signed_out(who):
+            async with self:
+                update_vars(self, tokens=[], is_alone=False)
+            await show_signed_out(self)
 
     @remote
     async def rename(self, name: PersonName, hue: Hue) -> None:

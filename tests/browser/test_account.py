@@ -87,12 +87,17 @@ async def test_who_signs_out_elsewhere_stays_and_who_signs_out_everywhere_is_gon
     await other.page.reload()
     await expect(other.page.locator("#my-name")).to_have_text(name)
 
+    account_there = await away.context.new_page()
+    await account_there.goto(f"{production_site.server.url}/me")
+    await expect(account_there.locator("#my-name")).to_have_text(name)
+
     # Elsewhere: the other browser's open tab ends, and is somebody new when it comes back; this one stays.
     second = await ada.open(production_site.server.url)
     await second.page.get_by_role("link", name="Your account").click()
     await second.page.get_by_role("button", name="Sign out everywhere else").click()
     await expect(other.page.get_by_text(SIGNED_OUT)).to_be_visible()
     await expect(other.messages()).to_have_count(0)
+    await expect(account_there.get_by_role("heading", name=SIGNED_OUT)).to_be_visible()
     await expect(second.page.get_by_text("You are signed out everywhere else.")).to_be_visible()
     await other.page.get_by_role("button", name="Load the page again").click()
     await expect(other.page.get_by_role("textbox", name="Message")).to_be_visible()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, Route, expect
 
+from chat_app.components import words
 from chat_app.db import Database
 from tests.browser.pathological import NEAR_THE_LIMITS, PATHOLOGICAL, RENDERED
 from tests.browser.vectors import EVIL, SAMPLE, VECTORS
@@ -37,7 +38,7 @@ AUDIT = """
         if (/^(on|src|srcset|action|formaction|ping|background|name|accesskey|tabindex|popover|is$|item)/.test(name))
           note(element, name);
         if (name === "id" && !value.startsWith("user-content-")) note(element, "id");
-        if (name === "style" && /url|image|position|@import/i.test(value)) note(element, "style");
+        if (name === "style" && /url|image|@import|position(?!: relative)/i.test(value)) note(element, "style");
       }
       if (getComputedStyle(element).position === "fixed") note(element, "position");
     }
@@ -211,6 +212,17 @@ async def test_an_image_from_elsewhere_loads_in_a_tab_of_its_own_and_only_on_cli
         assert "referer" not in await asked[0].all_headers()
         assert await shown.evaluate("window.opener") is None
         await context.close()
+
+
+async def test_what_the_renderer_says_around_a_text_are_words_of_the_page(
+    chromium: Browser, production_site: Site
+) -> None:
+    async with planted(production_site, ["```text\ncode\n```\n\nSaid.[^1]\n\n[^1]: By whom."]) as plants:
+        page = await chromium.new_page()
+        await page.goto(f"{production_site.server.url}/t/{plants.thread}")
+        await expect(page.get_by_role("button", name=words.MARKDOWN["copyCode"]).first).to_be_visible()
+        await expect(page.get_by_role("heading", name=words.MARKDOWN["footnotes"]).first).to_be_attached()
+        await page.close()
 
 
 PAST_THE_RENDERER = """

@@ -424,6 +424,13 @@ async def test_without_a_cookie_one_is_nobody_and_is_told(url: str) -> None:
 # --- coming back ------------------------------------------------------------------------------------------------------
 
 
+async def test_a_connection_of_which_nothing_is_heard_is_given_up_within_a_minute(url: str) -> None:
+    async with raw_socket(url) as raw:
+        greeting = json.loads((await raw.until(lambda raw: raw.frames and raw.frames[0])).removeprefix("0"))
+    assert greeting["pingInterval"] + greeting["pingTimeout"] <= 60_000
+    assert greeting["pingTimeout"] >= 15_000, "a phone on a bad network answers late"
+
+
 async def test_after_a_half_open_reconnect_it_is_the_same_person_on_the_same_thread_and_the_text_goes_on(
     production_site: Site, cookie: str
 ) -> None:
