@@ -11,7 +11,7 @@ export const LIMITS = {
   span: 30_000, // from the first formula to the last: where each begins and ends, Markdown may see otherwise
   depth: 12, // of braces, environments and delimiters that grow
   commands: 24, // on end: each may take the next as its argument
-  cells: 500, // each makes as many elements as a dozen characters do
+  parts: 1_000, // commands, scripts and cells: each makes a score of elements
   sizes: 50, // lengths that a text chooses
   tall: 100, // em, of anything in a formula once it is set
 };
@@ -25,7 +25,8 @@ const OPENS = /\{|\\begin\b|\\left\b/;
 const NESTING = /\\[{}]|[{}]|\\(?:begin|end|left|right)\b/g;
 // What defines macros, and what writes to the reader's console.
 const REFUSED = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|global|long|(?:err)?message|show)(?![a-zA-Z])/;
-const CELLS = /&|@|\\(?:\\|cr\b)/g;
+const PARTS = /[&^_]|\\[^]/g;
+const ARROWS = /@/g; // of a diagram, each as much as three parts
 const SIZES = /\d\s*(?:em|ex|mu|pt|mm|cm|in|bp|pc|dd|cc|nd|nc|sp|px)(?![a-z])/g;
 const EMS = /(-?\d*\.?\d+)em/g;
 const COMMANDS = new RegExp(`(?:\\\\[a-zA-Z]+\\s*|[\\^_]\\s*){${LIMITS.commands},}`);
@@ -66,7 +67,7 @@ export function areTooMuch(formulas) {
   const together = formulas.join("\n");
   return (
     together.length > LIMITS.all + formulas.length ||
-    count(together, CELLS) > LIMITS.cells ||
+    count(together, PARTS) + 3 * count(together, ARROWS) > LIMITS.parts ||
     count(together, SIZES) > LIMITS.sizes ||
     formulas.some(
       (formula) =>

@@ -41,7 +41,8 @@ TOO_MUCH = {
     "many formulas": f"$${'x' * 100}$$ " * 100,
     "one without an end": "$$" + "x" * 3_000,
     "far apart": "$$x$$" + " word" * 7_000 + "$$x$$",
-    "cells": r"$$\begin{matrix}" + "a&" * 600 + r"\end{matrix}$$",
+    "cells": (r"$$\begin{matrix}" + "a&" * 600 + r"\end{matrix}$$ ") * 2,
+    "arrows": r"$$\begin{CD}" + "A@>>>" * 340 + r"\end{CD}$$",
     "lengths": r"$$\rule{1em}{9em}$$ " * 26,
     "what writes to the console": r"$$\errmessage{x}$$",
 }

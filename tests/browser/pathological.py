@@ -30,6 +30,7 @@ FORMULAS: dict[str, str] = {
     "macro of itself": "$$\\newcommand{\\a}{\\a\\a}\\a$$",
     "macros that KaTeX brings": "$$" + "\\operatorname{x}\\not= " * 80 + "$$",
     "cells of a matrix": "$$\\begin{matrix}" + "a&" * 950 + "\\end{matrix}$$ ",
+    "scripts": "$$x" + "_2^2 " * 390 + "$$ $$x" + "_2^2 " * 390 + "$$",
     "columns": "$$\\begin{array}{" + "|" * 1_800 + "c}x\\end{array}$$",
     "choices of choices": "$$" + nested("\\mathchoice" + "{{ {0} }}" * 4, 3) + "$$",
     "characters without a shape": "$$" + "\U0001f30a" * 900 + "$$",
@@ -97,7 +98,7 @@ NEAR_THE_LIMITS: dict[str, str] = {
     "mail addresses": "a@b.c " * 1_990,
     "cells of matrices": ("$$\n\\begin{matrix}" + ("a&" * 19 + "a\\\\") * 6 + "\\end{matrix}\n$$\n\n") * 4,
     "fractions": ("$$" + "\\frac ab" * 210 + "$$\n\n") * 4,
-    "powers": ("$$\n" + "x^2+" * 480 + "\n$$\n\n") * 4,
+    "powers": ("$$\n" + "x^2+" * 249 + "\n$$\n\n") * 4,
     "braces over braces": ("$$" + "\\underbrace{" * 11 + "x" + "}" * 11 + "$$\n\n") * 40,
     "sizes": "$$\\Huge\\rule[20em]{20em}{20em}$$\n\n" * 16,
 }
