@@ -337,5 +337,5 @@ VECTORS: tuple[str, ...] = (
     *MARKDOWN,
     *FORMULAS,
 )
-SAMPLE: tuple[str, ...] = (*HOISTED[::2], *VECTORS[len(HOISTED) :: 12])
+SAMPLE: tuple[str, ...] = (*HOISTED[::2], *VECTORS[len(HOISTED) :: 14])
 """What the ordinary run tries: half of what React lifts, and a bit of each other class."""
