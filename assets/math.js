@@ -1,14 +1,15 @@
 /**
  * The typesetter of mathematics, which is loaded where a text has some.
  *
- * It trusts nothing that it sets: no link, no image, no class, no file, no size beyond a line or two. Its HTML is parsed
- * here and not by the browser, to which the style of each element would be a break of the page's policy.
+ * It trusts nothing that it sets: no link, no image, no class, no file, no macro, no size that fills the page. Its HTML
+ * is parsed here and not by the browser, to which the style of each element would be a break of the page's policy.
  */
 
 import { fromHtml } from "hast-util-from-html";
 import katex from "katex";
 import styles from "katex/dist/katex.min.css?inline";
 import remarkMath from "remark-math";
+import { areTooMuch, isTooTall } from "$/public/math_text.js";
 
 const OPTIONS = {
   throwOnError: false,
@@ -28,35 +29,60 @@ document.adoptedStyleSheets.push(sheet);
 
 const textOf = (node) => node.value ?? (node.children ?? []).map(textOf).join("");
 
-const isMath = (node) => node?.tagName === "code" && [node.properties.className].flat().includes("language-math");
+// Marks what Markdown takes for a formula. HTML and fences of a text cannot name it, and the sanitizer lets it through.
+const MARK = `language-math-${Math.random().toString(36).slice(2)}`;
+
+/** Finds formulas as remark-math does, and marks them. */
+function remarkMarkedMath(options) {
+  remarkMath.call(this, options);
+  const visit = (node) => {
+    if (node.type === "inlineMath") node.data.hProperties = { className: [MARK] };
+    else if (node.type === "math") node.data.hChildren[0].properties = { className: [MARK] };
+    node.children?.forEach(visit);
+  };
+  return visit;
+}
+
+const isMath = (node) => node?.tagName === "code" && [node.properties.className].flat().includes(MARK);
+const isDisplay = (node) => node.tagName === "pre" && node.children.length === 1 && isMath(node.children[0]);
+
+function formulasOf(node) {
+  return isMath(node) ? [textOf(node)] : (node.children ?? []).flatMap(formulasOf);
+}
 
 function typeset(node, displayMode) {
   const formula = textOf(node);
+  const asWritten = [{ type: "text", value: formula }];
   try {
-    return fromHtml(katex.renderToString(formula, { ...OPTIONS, displayMode }), { fragment: true }).children;
+    const html = katex.renderToString(formula, { ...OPTIONS, displayMode });
+    return isTooTall(html) ? asWritten : fromHtml(html, { fragment: true }).children;
   } catch {
-    return [{ type: "text", value: formula }];
+    return asWritten;
   }
 }
 
+/** Typesets what was marked. The limits of the whole text hold here again, for only here is sure what is a formula. */
 function rehypeMath() {
-  const visit = (node) => {
-    if (!node.children) return;
-    node.children = node.children.flatMap((child) => {
-      if (child.tagName === "pre" && child.children.length === 1 && isMath(child.children[0])) {
-        return typeset(child.children[0], true);
-      }
-      if (isMath(child)) return typeset(child, false);
-      visit(child);
-      return [child];
-    });
+  return (tree) => {
+    const isTooMuch = areTooMuch(formulasOf(tree));
+    const visit = (node) => {
+      if (!node.children) return;
+      node.children = node.children.flatMap((child) => {
+        const isBlock = isDisplay(child);
+        if (isBlock || isMath(child)) {
+          return isTooMuch ? [{ type: "text", value: textOf(child) }] : typeset(child, isBlock);
+        }
+        visit(child);
+        return [child];
+      });
+    };
+    visit(tree);
   };
-  return visit;
 }
 
 export const math = {
   name: "katex",
   type: "math",
-  remarkPlugin: [remarkMath, { singleDollarTextMath: false }], // a single one is a price
+  remarkPlugin: [remarkMarkedMath, { singleDollarTextMath: false }], // a single one is a price
   rehypePlugin: rehypeMath,
 };

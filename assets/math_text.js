@@ -8,8 +8,12 @@
 export const LIMITS = {
   all: 8_000, // UTF-16 units, in all formulas of a text together
   one: 2_000,
+  span: 30_000, // from the first formula to the last: where each begins and ends, Markdown may see otherwise
   depth: 12, // of braces, environments and delimiters that grow
   commands: 24, // on end: each may take the next as its argument
+  parts: 1_000, // commands, scripts and cells: each makes a score of elements
+  sizes: 50, // lengths that a text chooses
+  tall: 100, // em, of anything in a formula once it is set
 };
 
 const DELIMITERS = /\$\$|\\[([]/;
@@ -19,7 +23,12 @@ const INLINE = /\\\(([^\n]+?)\\\)/g;
 const FORMULA = /\$\$([\s\S]*?)(?:\$\$|(?![\s\S]))/g;
 const OPENS = /\{|\\begin\b|\\left\b/;
 const NESTING = /\\[{}]|[{}]|\\(?:begin|end|left|right)\b/g;
-const DEFINITIONS = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|global|long)\b/;
+// What defines macros, and what writes to the reader's console.
+const REFUSED = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|global|long|(?:err)?message|show)(?![a-zA-Z])/;
+const PARTS = /[&^_]|\\[^]/g;
+const ARROWS = /@/g; // of a diagram, each as much as three parts
+const SIZES = /\d\s*(?:em|ex|mu|pt|mm|cm|in|bp|pc|dd|cc|nd|nc|sp|px)(?![a-z])/g;
+const EMS = /(-?\d*\.?\d+)em/g;
 const COMMANDS = new RegExp(`(?:\\\\[a-zA-Z]+\\s*|[\\^_]\\s*){${LIMITS.commands},}`);
 
 /** Whether a text may contain mathematics. */
@@ -51,13 +60,27 @@ function depthOf(formula) {
   return deepest;
 }
 
+const count = (formula, pattern) => formula.match(pattern)?.length ?? 0;
+
+/** Whether these formulas together, each without its delimiters, are more than the page should typeset. */
+export function areTooMuch(formulas) {
+  const together = formulas.join("\n");
+  return (
+    together.length > LIMITS.all + formulas.length ||
+    count(together, PARTS) + 3 * count(together, ARROWS) > LIMITS.parts ||
+    count(together, SIZES) > LIMITS.sizes ||
+    formulas.some(
+      (formula) =>
+        formula.length > LIMITS.one || REFUSED.test(formula) || COMMANDS.test(formula) || depthOf(formula) > LIMITS.depth,
+    )
+  );
+}
+
 /** Whether the formulas of a text, in `$$`, are more than the page should typeset. */
 export function isTooMuchMath(text) {
-  let all = 0;
-  for (const [, formula] of text.matchAll(FORMULA)) {
-    all += formula.length;
-    if (all > LIMITS.all || formula.length > LIMITS.one) return true;
-    if (DEFINITIONS.test(formula) || COMMANDS.test(formula) || depthOf(formula) > LIMITS.depth) return true;
-  }
-  return false;
+  if (text.lastIndexOf("$$") - text.indexOf("$$") > LIMITS.span) return true;
+  return areTooMuch([...text.matchAll(FORMULA)].map(([, formula]) => formula));
 }
+
+/** Whether a formula that is set, as HTML, is higher than the page should show: negative lengths have no limit of their own. */
+export const isTooTall = (html) => [...html.matchAll(EMS)].some(([, ems]) => Math.abs(ems) > LIMITS.tall);

@@ -502,21 +502,21 @@ async def timeline(session: AsyncSession, message_id: int, version: int) -> Time
     steps: Timeline = []
     for attempt, stream in (await session.execute(attempts)).all():
         chunks = (
-            select(col(Chunk.offset) + func.length(col(Chunk.text)), col(Chunk.created))
+            select(col(Chunk.offset), func.length(col(Chunk.text)), col(Chunk.created))
             .where(col(Chunk.stream_id) == stream.id)
             .order_by(col(Chunk.offset))
         )
         rows = (await session.execute(chunks)).all()
-        if (rows[-1][0] if rows else 0) < stream.length:
+        if sum(length for _, length, _ in rows) < stream.length:  # whichever of them are gone
             return []
         if not rows:
             continue
-        start = stream.first_delta or rows[0][1]
+        start = stream.first_delta or rows[0][2]
         begun = steps[-1][1] + BETWEEN_ATTEMPTS_MS if steps else 0
         steps.append((attempt.base, begun))
-        for length, stored in rows:
+        for offset, length, stored in rows:
             after = round((stored - start) / timedelta(milliseconds=1))
-            steps.append((attempt.base + length, max(steps[-1][1], begun + after)))
+            steps.append((attempt.base + offset + length, max(steps[-1][1], begun + after)))
     return _thinned(steps)
 
 

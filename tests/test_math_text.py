@@ -40,6 +40,11 @@ TOO_MUCH = {
     "one long formula": "$$" + "x" * 3_000 + "$$",
     "many formulas": f"$${'x' * 100}$$ " * 100,
     "one without an end": "$$" + "x" * 3_000,
+    "far apart": "$$x$$" + " word" * 7_000 + "$$x$$",
+    "cells": (r"$$\begin{matrix}" + "a&" * 600 + r"\end{matrix}$$ ") * 2,
+    "arrows": r"$$\begin{CD}" + "A@>>>" * 340 + r"\end{CD}$$",
+    "lengths": r"$$\rule{1em}{9em}$$ " * 26,
+    "what writes to the console": r"$$\errmessage{x}$$",
 }
 
 
@@ -51,3 +56,8 @@ def test_what_people_write_is_typeset(text: str) -> None:
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_what_would_freeze_the_page_is_not(name: str) -> None:
     assert told(f"isTooMuchMath({TOO_MUCH[name]!r})") is True
+
+
+def test_a_matrix_of_many_rows_is_not_too_tall_and_a_length_below_nothing_is() -> None:
+    assert told("isTooTall('<span style=\"height:48em;vertical-align:-23.75em;\">')") is False
+    assert told("isTooTall('<span style=\"height:1em;vertical-align:-9999em;\">')") is True

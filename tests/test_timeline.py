@@ -74,6 +74,26 @@ async def test_a_reply_and_its_continuation_are_one_timeline_until_it_is_pruned(
     assert (await world.services.timeline_of(ada, thread_id, reply, 1))[1] == []
 
 
+async def test_a_reply_of_which_only_the_first_chunks_were_pruned_has_no_timeline_any_more(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab:
+        name = await world.ask(ada, thread_id, "ada")
+        reply = int(name.partition(".")[0])
+        world.model.source(0).say("Once upon a time.", Finish())
+        await tab.until(name, "Once upon a time.", "done")
+    async with world.database.write() as session:
+        first = (await session.execute(select(Chunk))).scalars().one()
+        session.add(Chunk(stream_id=first.stream_id, offset=10, text=first.text[10:]))
+        first.text = first.text[:10]
+    lengths = [length for length, _ in (await world.services.timeline_of(ada, thread_id, reply, 1))[1]]
+    assert lengths == [0, 10, 17]
+    async with world.database.write() as session:
+        await session.execute(delete(Chunk).where(col(Chunk.offset) == 0))
+
+    assert (await world.services.timeline_of(ada, thread_id, reply, 1))[1] == []
+
+
 def test_a_reply_stored_by_the_delta_has_a_bounded_timeline_that_ends_where_it_did() -> None:
     steps = [(length, length) for length in range(50_000)]
     thinned = views._thinned(steps)

@@ -3,6 +3,40 @@
 The classes are those of the CommonMark implementations' own tests for it, and those found on this renderer.
 """
 
+from itertools import pairwise
+
+
+def nested(pattern: str, depth: int) -> str:
+    """An x in the pattern, and that in the pattern, as deep as told."""
+    return pattern.format(nested(pattern, depth - 1)) if depth else "x"
+
+
+# The guard lets these through, and the typesetter's limits leave the formulas as they were written.
+FORMULAS: dict[str, str] = {
+    "formulas, empty": "$$" * 2_000,
+    "formulas, many": "$$x$$ " * 490,
+    "formulas, blocks": "$$\n\\frac{a}{b}\n$$\n\n" * 290,
+    "formula of 60 KB": "$$\n" + "x + y = z\n" * 1_400 + "$$",
+    "formula, unfinished": "$$\\frac{a}{b} " + "\\left( x " * 900,
+    "fractions of fractions": "$$" + "\\frac{ " * 900 + "x" + "} {y}" * 900 + "$$",
+    "roots of roots": "$$" + "\\sqrt{ " * 1_000 + "x" + " }" * 1_000 + "$$",
+    "roots without braces": "$$" + "\\sqrt " * 1_000 + "x$$",
+    "powers of powers": "$$" + "x^{ " * 600 + "x" + " }" * 600 + "$$",
+    "roots of roots, pairs counted otherwise": "`$$` $$" + "\\sqrt{ " * 900 + "x" + " }" * 900 + "$$",
+    "roots of roots in a fence": "$$x$$\n\n```math\n" + "\\sqrt{" * 400 + "x" + "}" * 400 + "\n```",
+    "macros that double": "$$\\def\\a{xx}"
+    + "".join(f"\\def\\{new}{{\\{old}\\{old}}}" for old, new in pairwise("abcdefghijklmnopqrstuvw"))
+    + "\\w$$",
+    "macro of itself": "$$\\newcommand{\\a}{\\a\\a}\\a$$",
+    "macros that KaTeX brings": "$$" + "\\operatorname{x}\\not= " * 80 + "$$",
+    "cells of a matrix": "$$\\begin{matrix}" + "a&" * 950 + "\\end{matrix}$$ ",
+    "scripts": "$$x" + "_2^2 " * 390 + "$$ $$x" + "_2^2 " * 390 + "$$",
+    "columns": "$$\\begin{array}{" + "|" * 1_800 + "c}x\\end{array}$$",
+    "choices of choices": "$$" + nested("\\mathchoice" + "{{ {0} }}" * 4, 3) + "$$",
+    "characters without a shape": "$$" + "\U0001f30a" * 900 + "$$",
+    "primes": "$$x" + "'" * 1_900 + "$$",
+}
+
 PATHOLOGICAL: dict[str, str] = {
     "nested quotes": ">" * 2_000 + " a",
     "nested quotes, spaced": "> " * 2_000 + "a",
@@ -41,9 +75,10 @@ PATHOLOGICAL: dict[str, str] = {
     "rules": "---\n" * 1_490,
     "headings": "# a\n" * 1_490,
     "half a table": "| a | b |\n|---|---|\n" + "| a |\n" * 600,
+    **FORMULAS,
 }
 
-RENDERED = frozenset({"web addresses", "rules", "headings", "half a table"})
+RENDERED = frozenset({"web addresses", "rules", "headings", "half a table", *FORMULAS}) - {"formulas, empty"}
 """Those that the renderer bears, and that the guard lets through."""
 
 # Just below the guard's limits, so that they are rendered.
@@ -61,4 +96,9 @@ NEAR_THE_LIMITS: dict[str, str] = {
     "lines": "word\n\n" * 740,
     "words": ("a." * 990 + " ") * 8,
     "mail addresses": "a@b.c " * 1_990,
+    "cells of matrices": ("$$\n\\begin{matrix}" + ("a&" * 19 + "a\\\\") * 6 + "\\end{matrix}\n$$\n\n") * 4,
+    "fractions": ("$$" + "\\frac ab" * 210 + "$$\n\n") * 4,
+    "powers": ("$$\n" + "x^2+" * 249 + "\n$$\n\n") * 4,
+    "braces over braces": ("$$" + "\\underbrace{" * 11 + "x" + "}" * 11 + "$$\n\n") * 40,
+    "sizes": "$$\\Huge\\rule[20em]{20em}{20em}$$\n\n" * 16,
 }

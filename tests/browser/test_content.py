@@ -42,6 +42,10 @@ AUDIT = """
       }
       if (getComputedStyle(element).position === "fixed") note(element, "position");
     }
+    // What a formula moves or makes as large as it likes is seen nowhere else, and pushes nothing away.
+    const isClipped = getComputedStyle(text).overflow === "clip";
+    if (text.querySelector(".katex") && !isClipped) note(text, "leaves its message");
+    if (text.getBoundingClientRect().height > 8_000) note(text, "height");
     for (const link of text.querySelectorAll("[href]")) {
       const isSafe = ["http:", "https:", "mailto:"].includes(link.protocol);
       if (!isSafe || link.target !== "_blank" || !/noopener noreferrer/.test(link.rel)) note(link, "link");

@@ -291,6 +291,37 @@ MARKDOWN = (
     f"{{{{constructor.constructor('{SCRIPT}')()}}}} ${{{SCRIPT}}} <%= {SCRIPT} %>",
     f"</script><script>{SCRIPT}</script>\"];{SCRIPT};//'-{SCRIPT}-'",
 )
+# KaTeX's own options and security notes, the sizes that TeX takes, and what Markdown and this page take for formulas.
+FORMULAS = (
+    f"$$\\href{{javascript:{SCRIPT}}}{{x}}$$ and $$\\url{{https://{EVIL}/url}}$$",
+    f"$$\\href{{https://{EVIL}/href}}{{\\text{{a link}}}} \\url{{javascript:{SCRIPT}}}$$",
+    f"\\[\\includegraphics[height=1em]{{https://{EVIL}/graphics}}\\] \\(\\includegraphics{{//{EVIL}/inline}}\\)",
+    "$$\\htmlClass{fixed inset-0 z-50}{x} \\htmlId{composer}{x} \\cssId{composer}{x} \\class{fixed}{x}$$",
+    f"$$\\htmlData{{onclick={SCRIPT},x=y}}{{x}} \\htmlStyle{{position:fixed;inset:0;background:url(//{EVIL})}}{{x}}$$",
+    f"$$\\color{{red;background:url(https://{EVIL}/color)}}x$$ $$\\textcolor{{url(#x)}}{{y}} \\colorbox{{#12}}{{z}}$$",
+    f"$$\\text{{<img src=https://{EVIL}/text onerror={SCRIPT}>}} \\tag{{<script>{SCRIPT}</script>}}$$",
+    f"$$<script>{SCRIPT}</script> <img src=x onerror={SCRIPT}> \\verb|<svg onload={SCRIPT}>|$$",
+    f'$$\\<img src=x onerror={SCRIPT}>$$ $$\\unknown"onmouseover={SCRIPT}$$',  # told in the title of an error
+    '$$\\char"3Cscript\\char"3E \\unicode{60} \\char60$$',
+    f"$$\\require{{html}}\\input{{https://{EVIL}/input}}\\write18{{x}}\\openout\\read$$",
+    "$$\\errmessage{writes to the console}$$ $$\\show\\frac$$ $$\\message{x}$$",
+    "`$$` $$\\errmessage{where pairs are counted otherwise}$$",
+    "$$x$$\n\n```math\n\\errmessage{in a fence}\n```\n\n~~~&#109;ath\n\\errmessage{in another}\n~~~",
+    '$$x$$ <code class="language-math math-inline">\\errmessage{in HTML}</code>',
+    '$$x$$ <pre><code class="language-math math-display">\\errmessage{in HTML}</code></pre>',
+    "$$\\def\\a{\\a\\a}\\a$$ $$\\gdef\\frac{x}\\newcommand{\\b}{\\b}\\b$$ $$\\let\\sqrt\\text$$",
+    "$$\\rule{9999em}{9999em}$$ $$\\rule[-9999em]{9999em}{9999em}$$ \\[\\rule{99999px}{99999px}\\]",
+    "$$\\color{red}\\rule[-15em]{20em}{20em}\\kern-40em\\rule[15em]{20em}{20em}$$",
+    "$$\\kern-9999em x\\mkern-9999mu y\\hskip-9999cm z\\hspace{-9999em}$$ $$\\kern-60em\\Huge\\text{another's words}$$",
+    "$$\\raisebox{15em}{\\Huge over the one above}$$ $$\\raisebox{-9999em}{below}$$",
+    "$$\\mathllap{\\Huge\\text{over what is beside it, and all the way to the left of the page}}$$",
+    "$$\\mathrlap{\\rule{20em}{1em}\\rule{20em}{1em}\\rule{20em}{1em}} \\mathclap{\\rule{20em}{20em}}$$",
+    "$$\\smash{\\rule[-20em]{20em}{20em}}$$ $$\\vphantom{\\rule{1em}{-9999em}} a\\\\[-9999em]b \\above-9999em$$",
+    "$$\\genfrac(){9999em}0ab$$ $$\\begin{array}{c}a\\\\[9999em]b\\end{array}$$ $$\\vcenter{\\rule{1em}{9999em}}$$",
+    "$$\\begin{array}{@{\\kern-60em}c@{\\rule{20em}{20em}}}x\\end{array}$$",
+    f"$$\\frac{{<b>}}{{ half a formula {SCRIPT} \\href{{javascript:{SCRIPT}}}",
+    f"\\[ \\begin{{matrix}} a & ![x](https://{EVIL}/in-half-a-matrix) \\\\ ",
+)
 
 VECTORS: tuple[str, ...] = (
     *HOISTED,
@@ -304,6 +335,7 @@ VECTORS: tuple[str, ...] = (
     *MUTATIONS,
     *ADDRESSES,
     *MARKDOWN,
+    *FORMULAS,
 )
-SAMPLE: tuple[str, ...] = (*HOISTED[::2], *VECTORS[len(HOISTED) :: 12])
+SAMPLE: tuple[str, ...] = (*HOISTED[::2], *VECTORS[len(HOISTED) :: 14])
 """What the ordinary run tries: half of what React lifts, and a bit of each other class."""
