@@ -72,7 +72,7 @@ def _note_joins(findings: Findings, count: int, seconds: float, seen: tuple[int,
     findings.note(
         joins=count - 1,
         joins_bytes_a_minute=seen[0] / max(1.0, (seconds + 2 * SETTLE) / 60),
-        joins_frames_in_2_s=seen[1] / ((seconds + 2 * SETTLE) / 2),
+        joins_frames_in_2_s=max(0, seen[1] - 1) / ((seconds + 2 * SETTLE) / 2),  # one at either end
     )
 
 

@@ -1,0 +1,63 @@
+"""What a tab is sent, in bytes: for a message the same in any thread, and little beside a reply's text."""
+
+import pytest
+
+from bench.tab import open_tab
+from tests.support.raw_socket import call, joined, new_cookie
+from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT, Say
+from tests.support.site import Site
+
+pytestmark = pytest.mark.server
+
+REPLIES = 10
+MESSAGES = 20
+MESSAGE = "A message of ordinary length, to somebody who only looks on. " * 4
+MESSAGE_COSTS = 4096
+"""Bytes that a message of 200 characters may cost an idle tab."""
+BEYOND_TEXT = 150
+"""Bytes that a frame may have beyond its new text."""
+
+
+async def new_path(url: str, cookie: str) -> str:
+    """The page of a new thread."""
+    async with joined(url, cookie=cookie) as home:
+        await home.redirected()
+        before = len(home.frames)
+        await home.send(call("new_thread"))
+        await home.until(lambda raw: any("_redirect" in frame for frame in raw.frames[before:]))
+        return await home.redirected()
+
+
+async def test_a_message_costs_an_idle_tab_the_same_whatever_stands_above_it(production_site: Site) -> None:
+    url = production_site.server.url
+    ada, noor = await new_cookie(url), await new_cookie(url)
+    path = await new_path(url, ada)
+    async with open_tab(url, path, ada) as writer, open_tab(url, path, noor) as idle:
+        costs: list[int] = []
+        for number in range(REPLIES + MESSAGES):
+            if number < REPLIES:
+                production_site.model.enqueue(Say([REFERENCE_TEXT]))
+                assert await idle.ends(await writer.asks("the reference")) == REFERENCE_TEXT
+            before = idle.bytes
+            text = f"{number:02} {MESSAGE}"[:200]
+            await writer.send(text)
+            await idle.until(lambda tab, before=before: tab.bytes > before + 200)
+            costs.append(idle.bytes - before)
+    assert max(costs) <= MESSAGE_COSTS
+    # The first gives the thread its title, and marks come now and then.
+    assert max(costs[1:]) <= 3 * min(costs[1:])
+
+
+async def test_a_frame_is_hardly_larger_than_its_text(production_site: Site) -> None:
+    url = production_site.server.url
+    ada, noor = await new_cookie(url), await new_cookie(url)
+    path = await new_path(url, ada)
+    async with open_tab(url, path, ada) as driver, open_tab(url, path, noor) as follower:
+        production_site.model.enqueue(Say(REFERENCE_DELTAS[:150], pace=0.01))
+        message = await driver.asks("the beginning of the reference")
+        for tab in (driver, follower):
+            assert await tab.ends(message) == "".join(REFERENCE_DELTAS[:150])
+        frames = [each for each in driver.of(message) if each.is_alone]
+        assert len(frames) >= 3
+        assert max(each.size - each.new for each in frames) <= BEYOND_TEXT
+        assert len(follower.of(message)) < len(driver.of(message))
