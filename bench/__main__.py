@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import sys
 import tempfile
@@ -56,7 +55,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a little of everything, in about a minute")
     parser.add_argument("--only", choices=CASES, action="append", help="these cases alone; written nowhere")
-    parser.add_argument("--into", type=Path, help="the file to write, instead of bench/results/full.json or quick.json")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for chatty in ("httpx", "httpcore", "asyncio", "websockets"):
@@ -67,10 +65,8 @@ def main() -> int:
     findings = asyncio.run(run(plan, arguments.only or list(CASES)))
     results = {"plan": plan.name, "machine": description, "took_s": round(time.monotonic() - started)}
     results |= findings.as_json()
-    if not arguments.only or arguments.into:
-        into = arguments.into or report.RESULTS / f"{plan.name}.json"
-        into.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-        logger.info("written to %s", into)
+    if not arguments.only:
+        logger.info("written to %s", report.keep(plan.name, results))
     print(report.budgets(results))
     missed = report.missed(results)
     for budget in missed:

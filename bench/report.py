@@ -33,6 +33,14 @@ def main() -> int:
     return 0
 
 
+def keep(name: str, results: Results) -> Path:
+    """Write a run's results down; return the file."""
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return file
+
+
 def filled(text: str, tables: Mapping[str, str]) -> str:
     """A document with each table between `<!-- figures: name -->` and `<!-- /figures -->`, where it has that."""
     for name, table in tables.items():

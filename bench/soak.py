@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import random
 import sys
@@ -198,7 +197,7 @@ def main() -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     results = asyncio.run(_run(arguments.minutes))
     if arguments.minutes >= MINUTES:
-        (report.RESULTS / "soak.json").write_text(json.dumps(results, indent=1) + "\n")
+        report.keep("soak", results)
     print(report.soak(results))
     for fault in results["faults"]:
         logger.warning("%s", fault)
