@@ -19,6 +19,7 @@ export const LIMITS = {
 const DELIMITERS = /\$\$|\\[([]/;
 const CODE = /(^ {0,3}(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^ {0,3}\2[`~]*[ \t]*$|(?![\s\S]))|(`+)(?!`)[\s\S]*?[^`]\3(?!`))/m;
 const DISPLAY = /\\\[([\s\S]+?)\\\]/g;
+const ALONE = /^([ \t]*)\$\$([^\n$]+)\$\$[ \t]*$/gm;
 const INLINE = /\\\(([^\n]+?)\\\)/g;
 const FORMULA = /\$\$([\s\S]*?)(?:\$\$|(?![\s\S]))/g;
 const OPENS = /\{|\\begin\b|\\left\b/;
@@ -34,9 +35,13 @@ const COMMANDS = new RegExp(`(?:\\\\[a-zA-Z]+\\s*|[\\^_]\\s*){${LIMITS.commands}
 /** Whether a text may contain mathematics. */
 export const hasMath = (text) => DELIMITERS.test(text);
 
-/** The text with `$$` for `\[…\]` and `\(…\)`, which models write and Markdown would take for escaped brackets. */
+/**
+ * The text with `$$` for `\[…\]` and `\(…\)`, which models write and Markdown would take for escaped brackets.
+ *
+ * A formula that has a line for itself is displayed, though its `$$` are on that line too.
+ */
 export function withDollars(text) {
-  if (!/\\[([]/.test(text)) return text;
+  if (!/\\[([]|\$\$[ \t]*$/m.test(text)) return text;
   // Every fourth part is code, which stays; the two after it are what its expression has caught besides.
   const parts = text.split(CODE);
   return parts
@@ -44,6 +49,7 @@ export function withDollars(text) {
       if (index % 4 === 1) return part;
       if (index % 4 !== 0) return "";
       return part
+        .replace(ALONE, (_, indent, formula) => `${indent}$$\n${indent}${formula.trim()}\n${indent}$$`)
         .replace(DISPLAY, (_, formula) => `\n$$\n${formula.trim()}\n$$\n`)
         .replace(INLINE, (_, formula) => `$$${formula.trim()}$$`);
     })

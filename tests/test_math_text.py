@@ -20,6 +20,8 @@ def told(call: str) -> Any:
         ("~~~\n\\(x\\)", "~~~\n\\(x\\)"),  # a fence that is still open
         (r"half a \[ formula", r"half a \[ formula"),
         ("costs $5 or $6", "costs $5 or $6"),
+        ("$$x$$\n\n- so\n  $$ y $$\n\nand $$z$$", "$$\nx\n$$\n\n- so\n  $$\n  y\n  $$\n\nand $$z$$"),
+        ("```\n$$x$$\n```", "```\n$$x$$\n```"),
     ],
 )
 def test_the_brackets_that_models_write_become_dollars_outside_of_code(text: str, shown: str) -> None:

@@ -83,8 +83,8 @@ def hint() -> rx.Component:
     """The line under the composer."""
     return rx.el.p(
         rx.el.span(words.COMPOSER_HINT, id="composer-hint"),
-        shortcuts_button("cursor-pointer rounded px-1 py-0.5 underline underline-offset-2 hover:text-foreground"),
-        class_name="hidden pb-2 pt-1 text-center text-xs text-muted-foreground md:block",
+        shortcuts_button("cursor-pointer rounded p-1 underline underline-offset-2 hover:text-foreground"),
+        class_name="hidden pb-1.5 pt-0.5 text-center text-xs text-muted-foreground md:block",
     )
 
 

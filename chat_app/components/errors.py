@@ -9,7 +9,10 @@ from chat_app.components import words
 from chat_app.components.composer import forget_drafts
 from chat_app.components.icons import icon
 
-_BUTTON = "cursor-pointer rounded-lg bg-primary px-4 py-2 text-sm font-medium text-primary-foreground hover:opacity-90"
+_BUTTON = (
+    "way-out inline-flex cursor-pointer items-center rounded-lg bg-primary px-4 py-2 text-sm font-medium "
+    "text-primary-foreground hover:opacity-90"
+)
 
 
 def _apology(title: str, text: str, way_out: rx.Component) -> rx.Component:

@@ -38,7 +38,7 @@ def shown_once(field_id: str, label: str, text: str) -> rx.Component:
             rx.el.button(
                 words.DONE, type="button", class_name=QUIET, custom_attrs={"onClick": from_dialogs_js("forget")}
             ),
-            class_name="mt-2 flex items-start justify-between gap-2",
+            class_name="mt-2 flex items-center justify-between gap-2",
         ),
         class_name="shown-once mt-3 rounded-xl bg-accent p-3",
     )
