@@ -13,6 +13,8 @@ RESULTS = Path(__file__).parent / "results"
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "costs.md")
 
 Results = Mapping[str, Any]
+SOAK_ROWS = 8
+"""Rows that a table of a soak has beside those of its end."""
 WIDELY = 1.1
 """The power of its size from which something grows noticeably faster than it."""
 
@@ -192,14 +194,16 @@ def overload(results: Results) -> str:
 
 
 def soak(results: Results) -> str:
-    """Memory, tasks and handles over a soak."""
+    """Memory, tasks and handles over a soak: some moments of it, evenly apart, and its end."""
+    *during, full, left, rested = results["samples"]
+    shown = [*during[:: max(1, len(during) // SOAK_ROWS)], full, left, rested]
     rows = [
         (
-            f"{sample['minute']:.0f}",
+            f"{sample['minute']:.1f}",
             written(sample["memory"], "B"),
             *(f"{sample[name]:.0f}" for name in ("handles", "tasks", "tabs", "watched", "replies")),
         )
-        for sample in results["samples"]
+        for sample in shown
     ]
     return _table(("minute", "memory", "handles", "tasks", "tabs", "texts watched", "replies under way"), rows)
 
