@@ -29,7 +29,8 @@ const REFUSED = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|g
 const PARTS = /[&^_]|\\[^]/g;
 const ARROWS = /@/g; // of a diagram, each as much as three parts
 const SIZES = /\d\s*(?:em|ex|mu|pt|mm|cm|in|bp|pc|dd|cc|nd|nc|sp|px)(?![a-z])/g;
-const EMS = /(-?\d*\.?\d+)em/g;
+// Widths are not among them: the typesetter gives each root one of 400 em, of which the rest is cut off.
+const HEIGHTS = /(?:height|top|bottom|vertical-align)[:=]\s*["']?(-?\d*\.?\d+)em/g;
 const COMMANDS = new RegExp(`(?:\\\\[a-zA-Z]+\\s*|[\\^_]\\s*){${LIMITS.commands},}`);
 
 /** Whether a text may contain mathematics. */
@@ -89,4 +90,4 @@ export function isTooMuchMath(text) {
 }
 
 /** Whether a formula that is set, as HTML, is higher than the page should show: negative lengths have no limit of their own. */
-export const isTooTall = (html) => [...html.matchAll(EMS)].some(([, ems]) => Math.abs(ems) > LIMITS.tall);
+export const isTooTall = (html) => [...html.matchAll(HEIGHTS)].some(([, ems]) => Math.abs(ems) > LIMITS.tall);

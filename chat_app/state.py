@@ -424,9 +424,9 @@ class Live(rx.State):
             presence.opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
+        if update.frames:
+            await _send_text(update.frames)  # first: who is told the end has all the text by then
         async with self:
-            if update.frames:
-                self.f = update.frames
             if rows := row_frames(update):
                 self.r = rows
             (await self.get_state(Transcript))._show(update)
@@ -473,7 +473,7 @@ def line_of(line: ThreadLine) -> Line:
 
 
 async def _send_text(frames: list[Frame]) -> None:
-    """Send text alone, past the state: it would hold it for nothing, and its lock and comparing cost far more."""
+    """Send text past the state, whose lock and comparing cost far more; what it held a reload would show at first."""
     await EventContext.get().emit_delta({Live.get_full_name(): {_name_in_browser(Live.f): frames}})
 
 

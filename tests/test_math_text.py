@@ -60,6 +60,7 @@ def test_what_would_freeze_the_page_is_not(name: str) -> None:
     assert told(f"isTooMuchMath({TOO_MUCH[name]!r})") is True
 
 
-def test_a_matrix_of_many_rows_is_not_too_tall_and_a_length_below_nothing_is() -> None:
+def test_neither_a_root_nor_a_matrix_of_many_rows_is_too_tall_and_a_length_below_nothing_is() -> None:
+    assert told("isTooTall('<svg width=\\'400em\\' height=\\'1.08em\\'>')") is False
     assert told("isTooTall('<span style=\"height:48em;vertical-align:-23.75em;\">')") is False
     assert told("isTooTall('<span style=\"height:1em;vertical-align:-9999em;\">')") is True
