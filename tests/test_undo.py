@@ -43,6 +43,7 @@ async def test_a_deleted_thread_comes_back_with_all_that_was_in_it(world: World)
     await say(world, ada, thread_id, "Keep me")
     async with world.tab("noor", noor, meeting) as other, world.tab("ada", ada, thread_id) as own:
         await other.until_screen(lambda screen: thread_id in screen.lines)
+        await own.until_screen(lambda screen: screen.updates > 0)
         await world.services.delete_thread(ada, thread_id)
         await own.until_screen(lambda screen: screen.is_gone)
         await other.until_screen(lambda screen: thread_id not in screen.lines)
