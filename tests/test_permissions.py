@@ -377,11 +377,14 @@ async def call(
 
     async def note(self: Live, update: Any) -> None:
         await send(self, update)
-        frames.extend(self.f)
         sent.set()
+
+    async def take(text: list[Any]) -> None:
+        frames.extend(text)
 
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
+        patched.setattr(state_module, "_send_text", take)  # there is no event either
         patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
         patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
