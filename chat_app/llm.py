@@ -88,7 +88,7 @@ class OpenAIModel:
             base_url=base_url or (str(settings.openai_base_url) if settings.openai_base_url else None),
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
             max_retries=0,  # the client would retry a quota that is used up
-            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
         )
 
     async def reply(

@@ -204,6 +204,10 @@ class Replies:
         if (writer := self._writers.get(stream_id)) is not None:
             writer.stop()
 
+    def stored(self, stream_id: StreamId) -> int | None:
+        """How many code points of a reply are committed; None of one that is not written here."""
+        return self._flusher.stored(stream_id)
+
     async def written(self, stream_id: StreamId | None = None) -> None:
         """Wait until this reply, or without one any, is under way here no more."""
         if stream_id is None:

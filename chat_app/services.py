@@ -83,6 +83,7 @@ class Services:
             self._hub,
             probes=(feed, directory, endings, Names(self._renamed, lambda: self.tabs.count > 0)),
             stop=self._replies.stop,
+            stored_here=self._replies.stored,
             has_changed=database.has_changed,
         )
         self._bell = Bell(database, concerns=self._watches_any, on_ring=self._tailer.wake)

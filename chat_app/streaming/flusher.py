@@ -240,6 +240,11 @@ class Flusher:
             if self._lanes.get(lease.stream_id) is lane:
                 del self._lanes[lease.stream_id]
 
+    def stored(self, stream_id: StreamId) -> int | None:
+        """How many code points of a stream are committed; None of one that is not written here."""
+        lane = self._lanes.get(stream_id)
+        return None if lane is None else lane.stored
+
     @property
     def is_away(self) -> bool:
         """Whether the database did not take the last write."""

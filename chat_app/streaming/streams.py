@@ -65,7 +65,7 @@ class Streams:
         self._holder = secrets.token_hex(8)
         self._hub = Hub()
         self._flusher = Flusher(transactions, on_commit=self._committed)
-        self._tailer = Tailer(transactions, self._hub, stop=self._stop_here)
+        self._tailer = Tailer(transactions, self._hub, stop=self._stop_here, stored_here=self._flusher.stored)
         self._sweeper = Sweeper(transactions, self._ours, on_commit=self._committed, is_alone=is_alone)
         self._work: list[asyncio.Task[None]] = []
         self._writers: set[Writer] = set()

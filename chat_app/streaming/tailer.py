@@ -35,8 +35,8 @@ IDLE = 1.5
 """Seconds between ticks while something is watched and nothing is live: who lost access is to know within two."""
 DEEPEST = 200
 """Conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
-GATHER = 0.02
-"""Seconds between two ticks at least, so that a burst of commits is one statement, or two."""
+GATHER = 0.05
+"""Seconds between two ticks at least, as between two frames: a burst of commits is one statement, or two."""
 
 Row = tuple[str, str, int | None, int | None, str | None]
 """What every probe selects: kind, key, two numbers, a text."""
@@ -82,8 +82,8 @@ class Probe(Protocol):
 
 
 @dataclass(frozen=True)
-class TailEnd:
-    """What a stream ended with."""
+class StreamRow:
+    """What a stream's row told at a look; `length` is how much of its text was stored, in code points."""
 
     status: StreamStatus
     reason: str
@@ -97,12 +97,18 @@ class Tail(GrowingText):
         super().__init__()
         self.is_read = asyncio.Event()
         """Set when the first read is through: what was stored before is here."""
-        self.end: TailEnd | None = None
+        self.row: StreamRow | None = None
+        """None before the first read, and of a stream that is gone."""
         self.is_gone = False
         """The stream was deleted."""
         self.rows_read = 0
         self.lag = 0.0
         """The longest that a chunk took from its commit here to this tail, in seconds."""
+
+    @property
+    def end(self) -> StreamRow | None:
+        """What the stream ended with; None while it may grow."""
+        return self.row if self.row is not None and self.row.status.is_terminal else None
 
     @property
     def is_complete(self) -> bool:
@@ -115,7 +121,9 @@ class ChunkProbe:
 
     kinds = frozenset({"chunk", "stream"})
 
-    def __init__(self) -> None:
+    def __init__(self, stored_here: Callable[[StreamId], int | None] = lambda _: None) -> None:
+        """`stored_here` tells how far the text of a stream that this process writes is committed; None of any other."""
+        self._stored_here = stored_here
         self._tails: dict[StreamId, Tail] = {}
         self._watchers: Counter[StreamId] = Counter()
         self._asked: dict[StreamId, Tail] = {}
@@ -149,11 +157,21 @@ class ChunkProbe:
         grown = [
             and_(col(Chunk.stream_id) == stream_id, col(Chunk.offset) >= tail.length)
             for stream_id, tail in self._asked.items()
+            if self._may_have_grown(stream_id, tail)
         ]
         return (
             *(_CHUNK.where(or_(*grown[at : at + DEEPEST])) for at in range(0, len(grown), DEEPEST)),
             _STREAM.where(col(Stream.id).in_(self._asked)),
         )
+
+    def _may_have_grown(self, stream_id: StreamId, tail: Tail) -> bool:
+        # Most have not: what waits for its writer has no text, and of what is written here it is known. A condition for
+        # each would cost more than all else of a look. Should that be wrong, for another process began the stream or
+        # took it over, or a commit's answer was lost, then its row tells, and the next look asks.
+        if tail.row is None or tail.length < tail.row.length:
+            return True
+        here = self._stored_here(stream_id)
+        return tail.row.status != StreamStatus.PENDING if here is None else tail.length < here
 
     def reads(self, stream_id: StreamId) -> tuple[int, float]:
         """Chunks that were read of a watched stream, and their longest lag in seconds; zeros of any other."""
@@ -161,7 +179,7 @@ class ChunkProbe:
         return (0, 0.0) if tail is None else (tail.rows_read, tail.lag)
 
     def deliver(self, rows: Sequence[Row], lag: float) -> None:
-        ends: dict[StreamId, TailEnd | None] = {}
+        seen: dict[StreamId, StreamRow] = {}
         chunks: dict[StreamId, list[tuple[int, str]]] = {}
         for kind, key, number, _, text in rows:
             assert number is not None
@@ -170,12 +188,11 @@ class ChunkProbe:
                 chunks.setdefault(StreamId(key), []).append((number, text))
             else:
                 status, _, reason = text.partition(" ")
-                is_over = StreamStatus(status).is_terminal
-                ends[StreamId(key)] = TailEnd(StreamStatus(status), reason, number) if is_over else None
+                seen[StreamId(key)] = StreamRow(StreamStatus(status), reason, number)
         for stream_id, tail in self._asked.items():
             is_first = not tail.is_read.is_set()
-            tail.is_gone = stream_id not in ends
-            tail.end = ends.get(stream_id)
+            tail.row = seen.get(stream_id)
+            tail.is_gone = tail.row is None
             tail.is_read.set()
             pieces = sorted(chunks.get(stream_id, ()))
             new = "".join(text for _, text in pieces)
@@ -215,6 +232,7 @@ class Tailer:
         *,
         probes: Sequence[Probe] = (),
         stop: Callable[[StreamId], None] = lambda _: None,
+        stored_here: Callable[[StreamId], int | None] = lambda _: None,
         has_changed: Callable[[], Awaitable[bool]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -223,10 +241,12 @@ class Tailer:
         hub: tells which streams are written here.
         probes: what the application asks besides, in the same statement.
         stop: called for a stream written here that somebody asked to stop.
+        stored_here: how far the text of a stream that is written here is committed, in code points, as its flusher
+            tells it. Without it each look asks for text of all that is live.
         has_changed: a cheaper question than a statement, asked first when nothing is live; None asks at each tick.
         clock: monotonic seconds.
         """
-        self.chunks = ChunkProbe()
+        self.chunks = ChunkProbe(stored_here)
         self._hub = hub
         self._probes: tuple[Probe, ...] = (self.chunks, StopProbe(hub, stop), *probes)
         self._transactions = transactions

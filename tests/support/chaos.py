@@ -253,7 +253,7 @@ class Process:
         self.opened: set[Callable[[], None]] = set()
         self.hub = Hub(on_open=self._channel_opened)
         self.flusher = Flusher(line, close_hook=store_reply, on_commit=self._committed, clock=clock)
-        self.tailer = Tailer(line, self.hub, stop=self.stop_here, clock=clock)
+        self.tailer = Tailer(line, self.hub, stop=self.stop_here, stored_here=self.flusher.stored, clock=clock)
         self.sweeper = Sweeper(
             line,
             self.hub.written_here,

@@ -63,7 +63,7 @@ class Core:
         self.flusher = Flusher(
             transactions, close_hook=close_hook, on_commit=lambda: self.tailer.wake(), renew_every=renew_every
         )
-        self.tailer = Tailer(transactions, self.hub, stop=self.stop)
+        self.tailer = Tailer(transactions, self.hub, stop=self.stop, stored_here=self.flusher.stored)
         self.writers: dict[StreamId, Writer] = {}
 
     async def create(self) -> StreamId:
