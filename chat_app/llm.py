@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import openai
 from openai import AsyncOpenAI, AsyncStream
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -80,15 +81,17 @@ class OpenAIModel:
         name: a model there.
         """
         key = settings.openai_api_key
+        address, credentials = _without_credentials(base_url or settings.openai_base_url)
         self.name = name or settings.openai_model
         self._limit = settings.chat_max_reply_tokens
         self._limit_key = "max_completion_tokens"
         self._client = AsyncOpenAI(
             api_key=key.get_secret_value() if key else "none",
-            base_url=base_url or (str(settings.openai_base_url) if settings.openai_base_url else None),
+            base_url=address,
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
             max_retries=0,  # the client would retry a quota that is used up
-            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
+            # Its parser is in C: read by h11, a delta costs twice as much CPU, which is most of what a reply costs.
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False, auth=credentials),
         )
 
     async def reply(
@@ -166,6 +169,14 @@ class OpenAIModel:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.close()
+
+
+def _without_credentials(base_url: str | None) -> tuple[str | None, tuple[str, str] | None]:
+    """An address, and the name and password that stood in it: aiohttp refuses such a one beside a header of its own."""
+    if base_url is None:
+        return None, None
+    url = httpx.URL(base_url)
+    return str(url.copy_with(userinfo=b"")), (url.username, url.password) if url.userinfo else None
 
 
 def sentence(error: Exception, *, has_begun: bool) -> str:

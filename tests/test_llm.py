@@ -1,6 +1,7 @@
 """The model's client: each way in which an endpoint fails has its own short sentence, and no secret in it."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -275,6 +276,15 @@ async def test_names_tell_the_authors_apart(endpoint: ScriptedModel, model: Open
     await said(model)
     (request,) = endpoint.requests
     assert request.body["messages"] == [{"role": "user", "content": "@gpt hi", "name": "Ada"}]
+
+
+async def test_a_name_and_a_password_in_the_address_take_the_keys_place(endpoint: ScriptedModel) -> None:
+    address = endpoint.base_url.replace("://", "://proxy:p%40ss@")
+    model = OpenAIModel(settings(openai_api_key=CANARY, openai_base_url=address))
+    endpoint.enqueue(Say(["Word"]))
+    assert (await said(model))[0] == "Word"
+    await model.close()
+    assert endpoint.requests[0].headers["authorization"] == f"Basic {b64encode(b'proxy:p@ss').decode()}"
 
 
 async def test_who_stops_listening_lets_go_of_the_model(endpoint: ScriptedModel, model: OpenAIModel) -> None:

@@ -227,7 +227,9 @@ async def delete_streams(session: AsyncSession, stream_ids: Sequence[StreamId]) 
 
 
 async def _delete_some_chunks(session: AsyncSession, which: ColumnElement[bool]) -> int:
-    some = select(col(Chunk.stream_id), col(Chunk.offset)).where(which).limit(CHUNKS_PER_DELETE)
+    # The last ones first: what is left of a text between two transactions is its beginning.
+    last = (col(Chunk.stream_id).desc(), col(Chunk.offset).desc())
+    some = select(col(Chunk.stream_id), col(Chunk.offset)).where(which).order_by(*last).limit(CHUNKS_PER_DELETE)
     keys = [tuple(row) for row in (await session.execute(some)).all()]
     for stream_id in {key[0] for key in keys}:
         offsets = [offset for owner, offset in keys if owner == stream_id]
