@@ -29,11 +29,11 @@ test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" fo
 	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
-	@$(BIN)/python -m pytest -m chaos -rP $(ARGS)
+	@$(BIN)/python -m pytest -m chaos --timeout 0 -rP $(ARGS)
 
 security: $(DEVELOPMENT) ## attack a really started server: all vectors, long fuzzes; takes the better part of an hour
 	@$(BIN)/python -m tests.support.chromium
-	@$(BIN)/python -m pytest -m security $(ARGS)
+	@$(BIN)/python -m pytest -m security --timeout 0 $(ARGS)
 
 check: $(DEVELOPMENT) ## lint, format, import contracts, types, known vulnerabilities, tests
 	$(BIN)/ruff check .

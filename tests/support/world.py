@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
+from chat_app import pace
 from chat_app.db import Database
 from chat_app.identity import Identity
 from chat_app.services import Services
@@ -124,7 +126,11 @@ class World:
 
 @asynccontextmanager
 async def running_world(database: Database, **values: Any) -> AsyncIterator[World]:
-    """Services at work on a database, with these settings and a fake model; people may write as fast as tests do."""
-    model = FakeModel()
-    async with Services(settings(**{"chat_messages_per_minute": 0} | values), database, model).running() as services:
-        yield World(services, model, database)
+    """Services at work on a database, with these settings and a fake model; people may write as fast as tests do.
+
+    Tabs are told as often on a busy machine as on an idle one: a test waits for each step that is sent.
+    """
+    model, of_tests = FakeModel(), settings(**{"chat_messages_per_minute": 0} | values)
+    with patch.multiple(pace, DRIVER_WAITS=pace.FRAME_EVERY, FOLLOWER_WAITS=pace.FRAME_EVERY):
+        async with Services(of_tests, database, model).running() as services:
+            yield World(services, model, database)
