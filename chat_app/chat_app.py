@@ -1,5 +1,6 @@
 """The composition root: settings, services, pages, and the app with its lifespan, routes, cookie and headers."""
 
+import gc
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -31,6 +32,9 @@ from chat_app.streaming.flusher import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 settings = get_settings()
+GARBAGE = (10_000, 20, 50)
+"""Python's thresholds (`gc.set_threshold`): objects to make until the youngest are looked through, and of how many such
+collections one takes in the older ones, of how many of these one takes in all."""
 
 
 def with_api(inner: ASGIApp) -> ASGIApp:
@@ -107,11 +111,20 @@ def report_page(exception: Exception) -> None:
     logger.warning("a page reports: %s", " ".join(words)[:300])
 
 
+def _collect_garbage_rarely() -> None:
+    """Leave what was there at the start out of collections, and collect less often: one through all objects stops
+    every stream, with 1,000 tabs for 0.3 s every 7 s."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncGenerator[None]:
     """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
     log.set_up(settings)
     await doctor.admit(settings, is_production=is_prod_mode())
+    _collect_garbage_rarely()
     async with serving(settings):
         yield
 
