@@ -9,10 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from aiohttp import ClientSession, ClientWebSocketResponse, ClientWSTimeout, DummyCookieJar, WSMsgType
 
 from tests.support.raw_socket import LIVE, call, join, new_token
 
@@ -33,9 +32,9 @@ class Arrival:
 
 
 class Tab:
-    """An open socket on a thread's page."""
+    """An open socket on a thread's page, whose frames are read in C: a thousand tabs share a core with the model."""
 
-    def __init__(self, connection: ClientConnection, path: str) -> None:
+    def __init__(self, connection: ClientWebSocketResponse, path: str) -> None:
         self.path = path
         self.frames = 0
         """Payloads received, and their bytes."""
@@ -57,21 +56,19 @@ class Tab:
 
     async def listen(self) -> None:
         """Take in what comes, and answer pings, until it is closed."""
-        try:
-            async for frame in self._connection:
-                if frame == "2":
-                    await self._connection.send("3")
-                    continue
-                assert isinstance(frame, str)
-                self.frames += 1
-                self.bytes += len(frame.encode())
-                self._unread.append((frame, time.time()))
-                self._news.set()
-        except ConnectionClosed:
-            pass
-        finally:
-            self.is_closed = True
+        async for message in self._connection:
+            if message.type is not WSMsgType.TEXT:
+                break
+            frame: str = message.data
+            if frame == "2":
+                await self._connection.send_str("3")
+                continue
+            self.frames += 1
+            self.bytes += len(frame.encode())
+            self._unread.append((frame, time.time()))
             self._news.set()
+        self.is_closed = True
+        self._news.set()
 
     def _read(self) -> None:
         """Look into all that has come."""
@@ -109,12 +106,12 @@ class Tab:
         """Post a message as the composer does; return when."""
         now = time.time()
         form = {"text": text, "nonce": secrets.token_hex(8)}
-        await self._connection.send(call("send", self.path, form=form))
+        await self._connection.send_str(call("send", self.path, form=form))
         return now
 
     async def call(self, handler: str, **payload: Any) -> None:
         """Call any handler of the page."""
-        await self._connection.send(call(handler, self.path, **payload))
+        await self._connection.send_str(call(handler, self.path, **payload))
 
     async def until(self, is_so: Callable[["Tab"], Any], within: float = 60.0) -> Any:
         """Wait until something is so of it, and return what.
@@ -169,13 +166,15 @@ class Tab:
 async def open_tab(url: str, path: str, cookie: str, *, token: str | None = None) -> AsyncGenerator[Tab]:
     """Open a page's socket on a thread, and wait until the page has what it shows at first."""
     asked = {"EIO": "4", "transport": "websocket", "token": token or new_token()}
-    target = f"ws://{urlsplit(url).netloc}/_event/?{urlencode(asked)}"
-    options: dict[str, Any] = {"compression": None, "max_size": None, "proxy": None, "close_timeout": 1}
-    async with connect(target, additional_headers={"Cookie": cookie}, open_timeout=60, **options) as connection:
+    target = f"{url}/_event/?{urlencode(asked)}"
+    async with (
+        ClientSession(cookie_jar=DummyCookieJar(), headers={"Cookie": cookie}) as http,
+        http.ws_connect(target, max_msg_size=0, timeout=ClientWSTimeout(ws_close=1)) as connection,
+    ):
         tab = Tab(connection, path)
         listener = asyncio.create_task(tab.listen())
         try:
-            await connection.send(join(path))
+            await connection.send_str(join(path))
             await tab.until(lambda tab: tab.is_shown)
             yield tab
         finally:
