@@ -32,7 +32,7 @@ from chat_app.streaming.flusher import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 settings = get_settings()
-GARBAGE = (10_000, 20, 50)
+GARBAGE = (5_000, 10, 10)
 """Python's thresholds (`gc.set_threshold`): objects to make until the youngest are looked through, and of how many such
 collections one takes in the older ones, of how many of these one takes in all."""
 
