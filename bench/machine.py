@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.chromium import find_chromium
 from tests.support.server import PROJECT
 
-PACKAGES = ("reflex", "openai", "sqlmodel", "sqlalchemy", "granian", "websockets", "playwright")
+PACKAGES = ("reflex", "openai", "sqlmodel", "sqlalchemy", "granian", "aiohttp", "playwright")
 
 
 def description() -> dict[str, object]:

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -56,17 +56,18 @@ class Tab:
 
     async def listen(self) -> None:
         """Take in what comes, and answer pings, until it is closed."""
-        async for message in self._connection:
-            if message.type is not WSMsgType.TEXT:
-                break
-            frame: str = message.data
-            if frame == "2":
-                await self._connection.send_str("3")
-                continue
-            self.frames += 1
-            self.bytes += len(frame.encode())
-            self._unread.append((frame, time.time()))
-            self._news.set()
+        with suppress(ConnectionError):
+            async for message in self._connection:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                frame: str = message.data
+                if frame == "2":
+                    await self._connection.send_str("3")
+                    continue
+                self.frames += 1
+                self.bytes += len(frame.encode())
+                self._unread.append((frame, time.time()))
+                self._news.set()
         self.is_closed = True
         self._news.set()
 

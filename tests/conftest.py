@@ -65,7 +65,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", urls, indirect=True)
 
 
-ON_THE_SITE = ("tests/browser/", "tests/server/test_s", "tests/server/test_wire")
+ON_THE_SITE = ("tests/browser/", *(f"tests/server/test_{name}" for name in ("socket", "slow_reader", "wire")))
 """What shares the production server: one process has it all, for another would build and start a server of its own."""
 LONG = ("tests/streaming/test_properties.py", "tests/server/", "tests/test_")
 

@@ -83,7 +83,7 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class StreamRow:
-    """What a stream's row told at a look; `length` is how much of its text was stored, in code points."""
+    """What a stream's row told at a tick; `length` is how much of its text was stored, in code points."""
 
     status: StreamStatus
     reason: str
@@ -166,8 +166,8 @@ class ChunkProbe:
 
     def _may_have_grown(self, stream_id: StreamId, tail: Tail) -> bool:
         # Most have not: what waits for its writer has no text, and of what is written here it is known. A condition for
-        # each would cost more than all else of a look. Should that be wrong, for another process began the stream or
-        # took it over, or a commit's answer was lost, then its row tells, and the next look asks.
+        # each would cost more than all else of a tick. Should that be wrong, for another process began the stream or
+        # took it over, or a commit's answer was lost, then its row tells, and the next tick asks.
         if tail.row is None or tail.length < tail.row.length:
             return True
         here = self._stored_here(stream_id)
@@ -242,7 +242,7 @@ class Tailer:
         probes: what the application asks besides, in the same statement.
         stop: called for a stream written here that somebody asked to stop.
         stored_here: how far the text of a stream that is written here is committed, in code points, as its flusher
-            tells it. Without it each look asks for text of all that is live.
+            tells it. Without it each tick asks for the text of all that has begun and not ended.
         has_changed: a cheaper question than a statement, asked first when nothing is live; None asks at each tick.
         clock: monotonic seconds.
         """
