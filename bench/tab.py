@@ -17,6 +17,8 @@ from tests.support.raw_socket import LIVE, call, join, new_token
 
 _TEXTS, _ROWS = "f_rx_state_", "r_rx_state_"
 _PACKET = "42/_event,"
+CLOSES_WITHIN = ClientWSTimeout(ws_close=1)  # pyright: ignore[reportCallIssue]  # made by attrs, which it is not told
+"""Seconds that a server gets to answer a closing socket."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ async def open_tab(url: str, path: str, cookie: str, *, token: str | None = None
     target = f"{url}/_event/?{urlencode(asked)}"
     async with (
         ClientSession(cookie_jar=DummyCookieJar(), headers={"Cookie": cookie}) as http,
-        http.ws_connect(target, max_msg_size=0, timeout=ClientWSTimeout(ws_close=1)) as connection,
+        http.ws_connect(target, max_msg_size=0, timeout=CLOSES_WITHIN) as connection,
     ):
         tab = Tab(connection, path)
         listener = asyncio.create_task(tab.listen())
