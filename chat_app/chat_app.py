@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,6 +36,10 @@ settings = get_settings()
 GARBAGE = (5_000, 10, 10)
 """Python's thresholds (`gc.set_threshold`): objects to make until the youngest are looked through, and of how many such
 collections one takes in the older ones, of how many of these one takes in all."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds (`sys.setswitchinterval`) for which a thread may keep the interpreter while another waits for it. The threads
+that write to the sockets wait so long for each packet while the loop is busy: beside 1,000 followers the driver's text
+came 1.5 s late (p95) with Python's 5 ms, 0.4 s with 1 ms and 0.06 s with this, for the same CPU."""
 
 
 def with_api(inner: ASGIApp) -> ASGIApp:
@@ -125,6 +130,7 @@ async def lifespan() -> AsyncGenerator[None]:
     log.set_up(settings)
     await doctor.admit(settings, is_production=is_prod_mode())
     _collect_garbage_rarely()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     async with serving(settings):
         yield
 
