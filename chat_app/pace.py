@@ -31,18 +31,24 @@ class Pace:
     """The pace of one process. Each tab says how late it was woken; nothing is measured while nothing is sent."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.lag = 0.0
-        """Seconds by which the loop is late, on average."""
         self._clock = clock
+        self._noted_lag = 0.0
         self._noted_at = -math.inf
         self._free = asyncio.Semaphore(FOLLOWERS_AT_ONCE)
 
+    @property
+    def lag(self) -> float:
+        """Seconds by which the loop is late, on average; while nobody notes anything it counts for less and less."""
+        return self._noted_lag * self._remains()
+
     def note(self, late: float) -> None:
         """Somebody who waited for a moment was woken so many seconds after it."""
-        now = self._clock()
-        weight = 1 - math.exp(-(now - self._noted_at) / SMOOTHED_OVER)
-        self.lag += weight * (max(0.0, late) - self.lag)
-        self._noted_at = now
+        remains = self._remains()
+        self._noted_lag = remains * self._noted_lag + (1 - remains) * max(0.0, late)
+        self._noted_at = self._clock()
+
+    def _remains(self) -> float:
+        return math.exp((self._noted_at - self._clock()) / SMOOTHED_OVER)
 
     def interval(self, *, drives: bool) -> float:
         """Seconds from one update of a tab to its next."""

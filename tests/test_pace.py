@@ -75,6 +75,16 @@ def test_in_time_again_it_is_as_before_within_some_seconds() -> None:
     assert intervals(pace) == (FRAME_EVERY, FRAME_EVERY)
 
 
+def test_what_was_noted_fades_while_nobody_notes() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    late(pace, clock, 10, times=100)
+    clock.now += 10 * SMOOTHED_OVER  # nothing is sent
+    assert intervals(pace) == (FRAME_EVERY, FRAME_EVERY)
+    pace.note(0.0)
+    assert intervals(pace) == (FRAME_EVERY, FRAME_EVERY)
+
+
 def test_what_many_note_in_one_moment_counts_as_one() -> None:
     clock = Clock()
     pace = Pace(clock)
