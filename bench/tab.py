@@ -48,7 +48,6 @@ class Tab:
         self.is_shown = False
         """Whether the page has what it shows at first."""
         self.is_closed = False
-        self._has_begun = False
         self._connection = connection
         self._unread: deque[tuple[str, float]] = deque()
         """Frames and when they came. They are looked into when somebody asks: with a thousand tabs in this process, the
@@ -89,17 +88,15 @@ class Tab:
             self._take_rows(live.get(_ROWS))
 
     def _take_rows(self, frames: Sequence[tuple[str, Sequence[Any]]] | None) -> None:
-        # What a reloaded tab was sent last comes once more; the page's loop begins by emptying it.
-        self._has_begun |= frames == []
         for kind, rows, *_ in frames or ():
-            self.is_shown |= self._has_begun and kind == "page"
+            self.is_shown |= kind == "page"
             self.statuses |= {row[0]: row[3] for row in rows}
 
     def _take_texts(self, frames: Sequence[tuple[str, int, str]], size: int, now: float, *, is_alone: bool) -> None:
         for name, offset, text in frames:
             have = self._texts.get(name, "")
             if offset > len(have):
-                continue  # what a reloaded tab was sent last comes once more, and means nothing to it
+                continue  # a page would ask for what is between
             grown = have[:offset] + text
             if len(grown) > len(have):
                 self._texts[name] = grown

@@ -9,7 +9,7 @@ import functools
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
@@ -170,7 +170,7 @@ async def show_signed_out(state: rx.State) -> None:
         transcript = await state.get_state(Transcript)
         transcript._empty()
         update_vars(transcript, is_missing=True)
-        (await state.get_state(Live)).r = [NO_ROWS]
+    await _bring(rows=[NO_ROWS])
 
 
 async def who_asks(state: rx.State) -> Identity:
@@ -337,7 +337,11 @@ class Presence(rx.State):
 
 
 class Live(rx.State):
-    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js)."""
+    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js).
+
+    They go past the state, whose lock and comparing cost far more, and which a reload would bring back: its vars are
+    names of fields, and always empty.
+    """
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
@@ -355,16 +359,16 @@ class Live(rx.State):
                 await self._begin(who, thread_id)
                 touch_at = -math.inf
                 async for update in tab.updates(is_congested=_congestion(self)):
-                    if update.is_text_only and update.frames and time.monotonic() < touch_at:
-                        await _send_text(update.frames)
+                    if update and update.is_live_only and time.monotonic() < touch_at:
+                        await _bring(update.frames, row_frames(update))
                     else:
                         touch_at = time.monotonic() + TOUCH_EVERY
                         await self._send(update)
         except ThreadUnknown:
+            await _bring(rows=[NO_ROWS])  # it may show what this person saw before
             async with self:
                 transcript = await self.get_state(Transcript)
-                transcript._show(TabUpdate(is_gone=True))  # it may show what this person saw before
-                self.r = [NO_ROWS]
+                transcript._show(TabUpdate(is_gone=True))
                 update_vars(transcript, is_loaded=True)
                 (await self.get_state(Viewer))._list([])
 
@@ -374,8 +378,7 @@ class Live(rx.State):
         message_id = int(name.partition(".")[0])
         message, text = await services().text_of(await who_asks(self), thread_in_address(self), message_id, have)
         if text and message.name == name:
-            async with self:
-                self.f = [(name, have, text)]
+            await _bring([(name, have, text)])
 
     @remote
     async def show_earlier(self, before: MessageId) -> None:
@@ -389,12 +392,13 @@ class Live(rx.State):
         message, text = await services().version_of(who, thread_in_address(self), message_id, version)
         if message.status is None or not 1 <= version <= message.attempt:
             return
+        if version < message.attempt:
+            await _bring([(f"{message_id}.{version}", 0, text)])
         async with self:
             transcript = await self.get_state(Transcript)
             looked_at = {key: seen for key, seen in transcript.looked_at.items() if key != str(message_id)}
             if version < message.attempt:
                 looked_at[str(message_id)] = version
-                self.f = [(f"{message_id}.{version}", 0, text)]
             update_vars(transcript, looked_at=looked_at)
 
     @remote
@@ -405,14 +409,10 @@ class Live(rx.State):
         if not timeline or message.is_live:
             await tell(self, NO_TIMELINE)
             return
-        async with self:
-            self.t = (f"{message_id}.{version}", timeline)
+        await _bring(timeline=(f"{message_id}.{version}", timeline))
 
     async def _begin(self, who: Identity, thread_id: str) -> None:
         async with self:
-            self.f = []  # a reload brings the last window back, whose frames would look like gaps
-            self.r = []
-            self.t = ("", [])
             (await self.get_state(Viewer))._recognise(who)
             transcript = await self.get_state(Transcript)
             if transcript.thread != thread_id:
@@ -424,11 +424,10 @@ class Live(rx.State):
             presence.opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
-        if update.frames:
-            await _send_text(update.frames)  # first: who is told the end has all the text by then
+        is_known = update.is_page or not update.people  # nothing shows of a page before the state says so
+        if is_known:
+            await _bring(update.frames, row_frames(update))
         async with self:
-            if rows := row_frames(update):
-                self.r = rows
             (await self.get_state(Transcript))._show(update)
             viewer = await self.get_state(Viewer)
             if update.lines is not None:
@@ -442,8 +441,21 @@ class Live(rx.State):
                 (await self.get_state(Presence))._show(update.crowd, viewer.me)
             if update.is_gone:
                 (await self.get_state(Presence))._show(Crowd(), viewer.me)
+        if not is_known:
+            await _bring(update.frames, row_frames(update))  # after the names of who wrote them
         if update.is_signed_out:
             await show_signed_out(self)
+
+
+async def _bring(
+    frames: Sequence[Frame] = (),
+    rows: Sequence[RowFrame] = (),
+    timeline: tuple[str, list[tuple[int, int]]] | None = None,
+) -> None:
+    """Send the tab whose event this is what its live state has fields for."""
+    told = {Live.f: frames, Live.r: rows, Live.t: timeline}
+    if fields := {_name_in_browser(field): value for field, value in told.items() if value}:
+        await EventContext.get().emit_delta({Live.get_full_name(): fields})
 
 
 def row_frames(update: TabUpdate) -> list[RowFrame]:
@@ -470,11 +482,6 @@ def row_of(message: MessageView) -> Row:
 def line_of(line: ThreadLine) -> Line:
     """A line of the sidebar as the page takes it."""
     return line.id, line.title, line.active, line.unread, int(line.is_live)
-
-
-async def _send_text(frames: list[Frame]) -> None:
-    """Send text past the state, whose lock and comparing cost far more; what it held a reload would show at first."""
-    await EventContext.get().emit_delta({Live.get_full_name(): {_name_in_browser(Live.f): frames}})
 
 
 def _congestion(state: rx.State) -> Callable[[], bool]:

@@ -56,6 +56,7 @@ class TabUpdate:
     has_earlier: bool = False
     """Of a page or of earlier messages: whether there are others before them."""
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Who is new, or called otherwise."""
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
     """What this person may do with the thread."""
@@ -75,15 +76,13 @@ class TabUpdate:
     """Whether what is shown is not stored, because the database is away."""
 
     def __bool__(self) -> bool:
-        return bool(self.frames) or not self.is_text_only
+        return bool(self.frames or self.messages) or self.earlier is not None or not self.is_live_only
 
     @property
-    def is_text_only(self) -> bool:
-        """Whether nothing but text is new."""
+    def is_live_only(self) -> bool:
+        """Whether nothing is new but texts and messages, by people whom the tab knows."""
         return not (
-            self.messages
-            or self.is_page
-            or self.earlier is not None
+            self.is_page
             or self.people
             or self.thread
             or self.may is not None
@@ -184,8 +183,10 @@ class Tab:
         self._history: list[Frame] = []
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
         self._may: Set[Verb] = frozenset()
-        self._people: set[int] = set()
-        """Whose names this tab was told."""
+        self._thread: ThreadView | None = None
+        """The thread as this tab was told it."""
+        self._people: dict[int, tuple[str, int]] = {}
+        """Whose names this tab was told, or will be next."""
         self._line_changes: dict[str, ThreadLine | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
@@ -228,7 +229,7 @@ class Tab:
             return False
         self._is_drained.clear()
         self._news.earlier, self._news.has_earlier = list(messages), has_more
-        self._news.people |= people
+        self._tell_people(people)
         for message in reversed(messages):  # the reader comes to the newest first
             if not message.is_live:
                 self._shown[message.name] = len(message.text)
@@ -375,9 +376,8 @@ class Tab:
         tabs.feed.seen(self.thread_id, thread.version)
         tabs.tailer.wake()  # from now on there is something to tick for
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
-        self._news.people |= people
-        self._people |= people.keys()
-        self._news.thread = thread
+        self._tell_people(people)
+        self._news.thread = self._thread = thread
         self._news.is_page, self._news.has_earlier = is_page, has_earlier
         self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
@@ -395,7 +395,9 @@ class Tab:
             self._shown[name] = offset
         self._history.clear()
         self._is_drained.clear()
-        self._news = TabUpdate(is_unsaved=self._news.is_unsaved, read_up_to=self._news.read_up_to)
+        self._news = TabUpdate(
+            is_unsaved=self._news.is_unsaved, read_up_to=self._news.read_up_to, people=self._news.people
+        )
         self._is_behind = True
 
     @contextmanager
@@ -463,9 +465,10 @@ class Tab:
         elif self._is_behind:
             self._seen_version = max(self._seen_version, change.thread.version)
         elif change.thread.version > self._seen_version:
-            self._news.people |= change.people
-            self._people |= change.people.keys()
-            self._news.thread = change.thread
+            self._tell_people(change.people)
+            if not change.thread.looks_like(self._thread):
+                self._news.thread = change.thread
+            self._thread = change.thread
             if change.roles is not None:
                 self._news.may = self._may = self._may_now(change.thread, change.roles)
             for message in change.messages:
@@ -493,8 +496,13 @@ class Tab:
     def renamed(self, user_id: int, name: str, hue: int) -> None:
         """Somebody is called otherwise: tell it where they are shown."""
         if user_id in self._people and not self._is_cut_off:
-            self._news.people[user_id] = (name, hue)
+            self._tell_people({user_id: (name, hue)})
             self._woken.set()
+
+    def _tell_people(self, people: Mapping[int, tuple[str, int]]) -> None:
+        new = {user_id: person for user_id, person in people.items() if self._people.get(user_id) != person}
+        self._people |= new
+        self._news.people |= new
 
     def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
         if not self._is_behind and not self._is_cut_off:

@@ -92,6 +92,14 @@ class ThreadView:
     last_position: int
     active: datetime
 
+    def looks_like(self, other: "ThreadView | None") -> bool:
+        """Whether a page that shows one of them need not be told of the other; of messages it is told otherwise."""
+        return other is not None and self._shown == other._shown
+
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        return self.title, self.reply_mode, self.visibility, self.model, self.granularity
+
 
 @dataclass(frozen=True)
 class AttemptView:

@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import inspect
 import pkgutil
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,8 +36,9 @@ from chat_app.pages import thread
 from chat_app.reply_details import Details
 from chat_app.services import Services
 from chat_app.sharing import Sharing
-from chat_app.state import GONE, NO_COOKIE, NOT_YOURS, Live, Transcript, Viewer
+from chat_app.state import GONE, NO_COOKIE, NO_ROWS, NOT_YOURS, Live, RowFrame, Transcript, Viewer
 from chat_app.streaming import SourceError, Stream
+from chat_app.tabs import Frame
 from tests.support.world import WITHIN, World, running_world
 
 for found in pkgutil.iter_modules(pages.__path__):
@@ -341,13 +342,13 @@ class Outcome:
 class Handed:
     """An open tab, as far as earlier messages are handed to it."""
 
-    def __init__(self, frames: list[Any]) -> None:
-        self._frames = frames
+    def __init__(self, told: list[Any]) -> None:
+        self._told = told
 
     async def drained(self) -> None: ...
 
     def show_earlier(self, _thread: Any, messages: Any, _people: Any, *, has_more: bool) -> bool:
-        self._frames.append((messages, has_more))
+        self._told.append((messages, has_more))
         return True
 
 
@@ -369,23 +370,22 @@ async def call(
         {"headers": {"cookie": cookie}, "token": "tab", "query": {"thread_id": thread_id}, "pathname": "/t/[thread_id]"}
     )
     state = await root.get_state(next(each for each in STATES if each.__name__.lower() == name.partition(".")[0]))
-    live, viewer = await root.get_state(Live), await root.get_state(Viewer)
-    transcript = await root.get_state(Transcript)
+    viewer, transcript = await root.get_state(Viewer), await root.get_state(Transcript)
     before, sent = await now.rows(), asyncio.Event()
-    frames: list[Any] = []
+    brought: list[Any] = []
     send = Live._send
 
     async def note(self: Live, update: Any) -> None:
         await send(self, update)
         sent.set()
 
-    async def take(text: list[Any]) -> None:
-        frames.extend(text)
+    async def take(frames: Sequence[Frame] = (), rows: Sequence[RowFrame] = (), timeline: object = None) -> None:
+        brought.extend((frames, rows, timeline))
 
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
-        patched.setattr(state_module, "_send_text", take)  # there is no event either
-        patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(frames))
+        patched.setattr(state_module, "_bring", take)  # there is no event either
+        patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(brought))
         patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
@@ -397,8 +397,7 @@ async def call(
     assert not isinstance(results[0], Exception), results[0]
     sharing = await root.get_state(Sharing)
     attempts = (await root.get_state(Details)).attempts
-    told = f"{live.f} {live.t} {transcript.dict()} {viewer.dict()} {sharing.members} {attempts}"
-    page = f"{frames} {told} {results[0]}"
+    page = f"{brought} {transcript.dict()} {viewer.dict()} {sharing.members} {attempts} {results[0]}"
     is_read, proof = HANDLERS[name].verb in READERS, PROOFS.get(name, SECRET)
     return Outcome(proof in page if is_read else await now.rows() != before, viewer.notice, page)
 
@@ -473,8 +472,8 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
         outcome = await call(now, "live.watch", now.cookies["member"], now.thread_id, monkeypatch, root)
         transcript = await root.get_state(Transcript)
         assert outcome.is_done is shows
-        rows = (await root.get_state(Live)).r[0][1]
-        assert [bool(held) for held in (rows, transcript.people, transcript.may)] == [shows] * 3
+        assert (str(NO_ROWS) in outcome.page) is not shows
+        assert [bool(held) for held in (transcript.people, transcript.may)] == [shows] * 2
         if shows:
             member = now.people["member"].user_id
             await world.services.remove_member(now.people["owner"], now.thread_id, member)

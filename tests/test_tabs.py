@@ -233,6 +233,20 @@ async def test_a_message_is_on_every_screen_and_the_list_of_threads_too(world: W
         assert f"{unseen.message_id}.0" not in one.screen.texts
 
 
+async def test_a_tab_is_told_once_who_writes_and_how_its_thread_looks(world: World) -> None:
+    ada, noor = await person(world.database), await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("noor", noor, thread_id) as other:
+        for number in range(3):
+            posted = await world.services.post(ada, thread_id, f"{number}", nonce=f"draft {number}", tab="")
+            await other.until(f"{posted.message_id}.0", f"{number}")
+        assert [set(update.people) for update in other.told if update.people] == [{noor.user_id}, {ada.user_id}]
+        titles = [update.thread.title for update in other.told if update.thread is not None]
+        assert titles == ["", "0"]  # the first message is its title
+        await world.services.rename(ada, thread_id, "Harbours")
+        await other.until_screen(lambda _: (view := other.told[-1].thread) is not None and view.title == "Harbours")
+
+
 async def test_an_edit_is_on_every_screen_and_costs_its_own_text_alone(world: World) -> None:
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)

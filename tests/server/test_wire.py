@@ -3,7 +3,7 @@
 import pytest
 
 from bench.tab import open_tab
-from tests.support.raw_socket import call, joined, new_cookie
+from tests.support.raw_socket import LIVE, call, joined, new_cookie, new_token
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT, Say
 from tests.support.site import Site
 
@@ -46,6 +46,25 @@ async def test_a_message_costs_an_idle_tab_the_same_whatever_stands_above_it(pro
     assert max(costs) <= MESSAGE_COSTS
     # The first gives the thread its title, and marks come now and then.
     assert max(costs[1:]) <= 3 * min(costs[1:])
+
+
+async def test_texts_and_rows_come_past_the_state_and_a_reload_brings_none_back(production_site: Site) -> None:
+    url = production_site.server.url
+    ada, noor = await new_cookie(url), await new_cookie(url)
+    path, token = await new_path(url, ada), new_token()
+    async with joined(url, path, cookie=noor, token=token) as follower, open_tab(url, path, ada) as driver:
+        await follower.until(lambda raw: raw.var(LIVE, "r"))
+        production_site.model.enqueue(Say([REFERENCE_TEXT]))
+        message = await driver.asks("the reference")
+        await follower.until(lambda raw: raw.texts.get(f"{message}.1") == REFERENCE_TEXT)
+        _, *deltas = [each["delta"] for each in follower.updates if LIVE in each.get("delta", {})]
+        assert all(set(delta) == {LIVE} for delta in deltas)
+        assert {name for delta in deltas for name in delta[LIVE]} == {"f_rx_state_", "r_rx_state_"}
+    async with joined(url, path, cookie=noor, token=token) as reloaded:
+        booted = await reloaded.until(
+            lambda raw: next((each["delta"] for each in raw.updates if LIVE in each.get("delta", {})), None)
+        )
+        assert booted[LIVE] == {"f_rx_state_": [], "r_rx_state_": [], "t_rx_state_": ["", []]}
 
 
 async def test_a_frame_is_hardly_larger_than_its_text(production_site: Site) -> None:

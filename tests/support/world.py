@@ -11,7 +11,7 @@ from chat_app.db import Database
 from chat_app.identity import Identity
 from chat_app.services import Services
 from chat_app.settings import Settings
-from chat_app.tabs import Tab
+from chat_app.tabs import Tab, TabUpdate
 from tests.support.core import cancelled
 from tests.support.model import FakeModel, Screen
 
@@ -30,6 +30,7 @@ class OpenTab:
     def __init__(self, tab: Tab) -> None:
         self.tab = tab
         self.screen = Screen()
+        self.told: list[TabUpdate] = []
         self.is_congested = False
         self.may_advance = asyncio.Event()
         """Clear it to let the tab's loop stand, as behind a state that is busy."""
@@ -40,6 +41,7 @@ class OpenTab:
     async def run(self) -> None:
         async for update in self.tab.updates(is_congested=self._looks_congested):
             self.screen.updates += 1
+            self.told.append(update)
             self.screen.take_in(update)
             self.screen.show(update.frames)
             self.screen.is_gone = update.is_gone
