@@ -453,8 +453,8 @@ async def _bring(
     timeline: tuple[str, list[tuple[int, int]]] | None = None,
 ) -> None:
     """Send the tab whose event this is what its live state has fields for."""
-    told = {Live.f: frames, Live.r: rows, Live.t: timeline}
-    if fields := {_name_in_browser(field): value for field, value in told.items() if value}:
+    told: tuple[tuple[Any, Any], ...] = ((Live.f, frames), (Live.r, rows), (Live.t, timeline))
+    if fields := {_name_in_browser(field): value for field, value in told if value}:
         await EventContext.get().emit_delta({Live.get_full_name(): fields})
 
 
