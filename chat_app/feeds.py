@@ -1,6 +1,7 @@
 """Feeds: what this process knows of the threads that somebody here has open, read once and shared by all who watch."""
 
 import asyncio
+import functools
 import logging
 import math
 import time
@@ -187,6 +188,8 @@ class Directory:
         self._open: dict[str, ThreadView] = {}
         self._own: dict[int, dict[str, ThreadView]] = {}
         self._live: Set[str] = frozenset()
+        self._changed: dict[str, tuple[ThreadView, Set[int]]] = {}
+        """What the last look found changed of late, and so will the next ones for a while."""
         self._read_up_to: dict[int, dict[str, int | None]] = {}
         self._latest: str | None = None
         self._read_at = -math.inf
@@ -297,25 +300,15 @@ class Directory:
         self, listed: dict[str, ThreadView], live: Set[str], changed: Sequence[tuple[ThreadView, Set[int]]]
     ) -> None:
         """Take what was read, and tell everybody the lines that are others now; who was told a list, what is in it."""
-        were_open, were_live = self._open, self._live
+        step = _Step(self._open, self._live, listed, live)
         self._open, self._live = listed, live
-        touched = live ^ were_live
-        touched |= {key for key in listed.keys() | were_open.keys() if listed.get(key) != were_open.get(key)}
-        changes: dict[int, dict[str, ThreadLine | None]] = {}
-        for user_id, own in self._own.items():
-            before = {key: own.get(key) for key in touched}
-            for thread, listed_by in changed:
-                before.setdefault(thread.id, own.get(thread.id))
-                if user_id in listed_by:
-                    own[thread.id] = thread
-                else:
-                    own.pop(thread.id, None)
-            changes[user_id] = told = {}
-            for thread_id, had in before.items():
-                was, now = had or were_open.get(thread_id), own.get(thread_id) or listed.get(thread_id)
-                line = now and self._line(user_id, now, live)
-                if line != (was and self._line(user_id, was, were_live)):
-                    told[thread_id] = line
+        known, self._changed = self._changed, {each[0].id: each for each in changed}
+        news = [each for each in changed if known.get(each[0].id) != each]
+        joined = {reader.user_id for reader in self._listeners.values() if reader.told is not None}
+        changes = {
+            user_id: self._changes(user_id, own, changed if user_id in joined else news, step)
+            for user_id, own in self._own.items()
+        }
         for listener, reader in tuple(self._listeners.items()):
             if reader.told is None:
                 reader.tell(listener, changes.get(reader.user_id, {}))
@@ -324,6 +317,26 @@ class Directory:
             new = {key: whole.get(key) for key in whole.keys() | told.keys() if whole.get(key) != told.get(key)}
             reader.tell(listener, new)
 
+    def _changes(
+        self, user_id: int, own: dict[str, ThreadView], changed: Sequence[tuple[ThreadView, Set[int]]], step: "_Step"
+    ) -> dict[str, ThreadLine | None]:
+        """Bring this person's own threads up to date, and return the lines of their list that are others now."""
+        had = {key: own.get(key) for key in step.touched & own.keys()}
+        for thread, listed_by in changed:
+            if user_id in listed_by:
+                had.setdefault(thread.id, own.get(thread.id))
+                own[thread.id] = thread
+            elif thread.id in own:
+                had[thread.id] = own.pop(thread.id)
+        read_up_to = self._read_up_to.get(user_id, {})
+        lines = {
+            thread_id: step.of_own(thread_id, had[thread_id], own.get(thread_id), read_up_to.get(thread_id))
+            if thread_id in had
+            else step.of_open(thread_id, read_up_to.get(thread_id))
+            for thread_id in step.touched | had.keys()
+        }
+        return {thread_id: line for thread_id, (line, is_other) in lines.items() if is_other}
+
     def _whole(self, user_id: int) -> dict[str, ThreadLine]:
         threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
         threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
@@ -331,6 +344,33 @@ class Directory:
 
     def _line(self, user_id: int, thread: ThreadView, live: Set[str]) -> ThreadLine:
         return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), live)
+
+
+class _Step:
+    """The way from one look at the lists to the next, as far as it is the same for all."""
+
+    def __init__(
+        self, were_open: dict[str, ThreadView], were_live: Set[str], are_open: dict[str, ThreadView], live: Set[str]
+    ) -> None:
+        self._open, self._live = (were_open, are_open), (were_live, live)
+        self.touched = were_live ^ live
+        """Threads whose line may be another one; besides, those that a person alone has."""
+        self.touched |= {key for key in were_open.keys() | are_open.keys() if were_open.get(key) != are_open.get(key)}
+        self.of_open = functools.cache(self._of_open)
+        """A thread's line for who has read it so far, and whether it is another one. Most people have read most threads
+        equally far: not at all."""
+
+    def of_own(
+        self, thread_id: str, was: ThreadView | None, now: ThreadView | None, read_up_to: int | None
+    ) -> tuple[ThreadLine | None, bool]:
+        """The same for who had the thread as `was` in a list of their own, and has it as `now`."""
+        (were_open, are_open), (were_live, live) = self._open, self._live
+        was, now = was or were_open.get(thread_id), now or are_open.get(thread_id)
+        line = now and _line_of(now, read_up_to, live)
+        return line, line != (was and _line_of(was, read_up_to, were_live))
+
+    def _of_open(self, thread_id: str, read_up_to: int | None) -> tuple[ThreadLine | None, bool]:
+        return self.of_own(thread_id, None, None, read_up_to)
 
 
 def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> ThreadLine:

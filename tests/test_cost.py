@@ -4,14 +4,16 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from chat_app import pace
+from chat_app import feeds, pace
 from chat_app.db import Database
 from chat_app.streaming import Finish, Stream, flusher, tailer
+from chat_app.views import ThreadView
 from tests.support.meter import metered
 from tests.support.model import Screen
 from tests.support.people import person, thread
@@ -146,6 +148,35 @@ async def test_fifty_idle_tabs_cost_one_cheap_question_a_tick(
             meter.reset()
             await meter.until_asked(20)
             assert len([statement for statement in meter.statements if statement != "PRAGMA data_version"]) == 1
+
+
+async def test_a_message_costs_no_look_at_every_thread_for_every_person(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that have changed of late are read again for a while: commits may come late."""
+    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    looked: list[str] = []
+    line_of = feeds._line_of
+
+    def noted(thread: ThreadView, *arguments: Any) -> feeds.ThreadLine:
+        looked.append(thread.id)
+        return line_of(thread, *arguments)
+
+    monkeypatch.setattr(feeds, "_line_of", noted)
+    async with running_world(database) as world, AsyncExitStack() as stack:
+        people = [await person(database) for _ in range(20)]
+        threads = [await thread(database, each) for each in people]
+        opened = [
+            await stack.enter_async_context(world.tab(f"{each.user_id}", each, there))
+            for each, there in zip(people, threads, strict=True)
+        ]
+        for number, title in enumerate(("First", "Second")):
+            await world.services.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
+            for tab in opened:
+                await tab.until_screen(lambda screen, line=(threads[number], title): line in screen.directory)
+            if not number:
+                looked.clear()
+        assert len(looked) < len(people) * len(threads) / 4
 
 
 async def test_fifty_followers_cost_the_database_what_one_costs(world: World) -> None:
