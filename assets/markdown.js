@@ -76,7 +76,6 @@ function inert() {
 }
 
 const REHYPE_PLUGINS = [
-  defaultRehypePlugins.raw,
   inert,
   [sanitize, SCHEMA],
   [
@@ -91,6 +90,8 @@ const REHYPE_PLUGINS = [
     },
   ],
 ];
+// To parse HTML takes a seventh of the rendering, also where there is none.
+const WITH_HTML = [defaultRehypePlugins.raw, ...REHYPE_PLUGINS];
 
 // The ids that a link inside the text would lead to are taken out above, so it is shown as text.
 function Link({ href, title, "data-image": image, children }) {
@@ -163,7 +164,7 @@ export const Markdown = memo(({ text, isLive, words }) => {
       isAnimating: isLive,
       parseIncompleteMarkdown: isLive,
       remarkRehypeOptions,
-      rehypePlugins: REHYPE_PLUGINS,
+      rehypePlugins: text.includes("<") ? WITH_HTML : REHYPE_PLUGINS,
       components: COMPONENTS,
       plugins,
       controls: CONTROLS,

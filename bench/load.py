@@ -19,6 +19,8 @@ FLUSH_AGE = 1.0
 SAMPLED = 100
 """Followers whose delays are looked at."""
 OPEN_AT_ONCE = 50
+LONGER = 3
+"""Times as long as others are the replies of an overload: when the last has begun, the first are still under way."""
 
 
 async def measure_followers(site: Site, plan: Plan, findings: Findings) -> None:
@@ -118,7 +120,7 @@ async def measure_overload(site: Site, plan: Plan, findings: Findings) -> None:
     paths = [await site.new_thread() for _ in range(plan.overload)]
     async with site.tabs(paths) as drivers, site.tabs(paths) as followers:
         await asyncio.sleep(2 * SETTLE)
-        replies = [Reply(round(plan.load_seconds * RATE), RATE) for _ in drivers]
+        replies = [Reply(round(LONGER * plan.load_seconds * RATE), RATE) for _ in drivers]
         messages = await asyncio.gather(*map(_asked, drivers, replies))
         late, apart = await _ended(site, drivers, replies, messages)
         texts = await asyncio.gather(
