@@ -66,7 +66,7 @@ lock: $(DEVELOPMENT) ## pin and hash what pyproject.toml asks for (ARGS=--upgrad
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 LOCK := $(ARGS) --quiet --no-config --universal --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean: ## remove what make and Reflex have made; the data stays
 	rm -rf $(VENV) .web .states .pytest_cache .ruff_cache .hypothesis .import_linter_cache
