@@ -237,6 +237,7 @@ async def test_a_tab_is_told_once_who_writes_and_how_its_thread_looks(world: Wor
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
     async with world.tab("noor", noor, thread_id) as other:
+        await other.until_screen(lambda screen: screen.updates > 0)
         for number in range(3):
             posted = await world.services.post(ada, thread_id, f"{number}", nonce=f"draft {number}", tab="")
             await other.until(f"{posted.message_id}.0", f"{number}")
