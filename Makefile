@@ -26,7 +26,7 @@ doctor: $(RUNTIME) ## say what is wrong with this deployment, if anything
 test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.postgres
-	@$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
 	@$(BIN)/python -m pytest -m chaos --timeout 0 -rP $(ARGS)
