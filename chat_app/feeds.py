@@ -190,6 +190,8 @@ class Directory:
         self._live: Set[str] = frozenset()
         self._changed: dict[str, tuple[ThreadView, Set[int]]] = {}
         """What the last look found changed of late, and so will the next ones for a while."""
+        self._joined: set[int] = set()
+        """Whose list was read since then, and maybe before it."""
         self._read_up_to: dict[int, dict[str, int | None]] = {}
         self._latest: str | None = None
         self._read_at = -math.inf
@@ -207,6 +209,7 @@ class Directory:
             if all(reader.user_id != user_id for reader in self._listeners.values()):
                 self._own.pop(user_id, None)
                 self._read_up_to.pop(user_id, None)
+                self._joined.discard(user_id)
             if not self._listeners and self._reading is not None:
                 self._reading.cancel()
 
@@ -216,6 +219,7 @@ class Directory:
         """This listener's list and its person's readings were read; what changed while they were is told soon."""
         reader = self._listeners[listener]
         user_id = reader.user_id
+        self._joined.add(user_id)
         self._own[user_id] = {thread.id: thread for thread in threads if thread.visibility is not Visibility.OPEN}
         known = self._read_up_to.setdefault(user_id, {})
         for thread in threads:
@@ -304,11 +308,11 @@ class Directory:
         self._open, self._live = listed, live
         known, self._changed = self._changed, {each[0].id: each for each in changed}
         news = [each for each in changed if known.get(each[0].id) != each]
-        joined = {reader.user_id for reader in self._listeners.values() if reader.told is not None}
         changes = {
-            user_id: self._changes(user_id, own, changed if user_id in joined else news, step)
+            user_id: self._changes(user_id, own, changed if user_id in self._joined else news, step)
             for user_id, own in self._own.items()
         }
+        self._joined.clear()
         for listener, reader in tuple(self._listeners.items()):
             if reader.told is None:
                 reader.tell(listener, changes.get(reader.user_id, {}))

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy import select
 
-from chat_app import readings
+from chat_app import feeds, readings, views
 from chat_app.db import Database
 from chat_app.feeds import ThreadLine
 from chat_app.identity import Identity
@@ -217,3 +217,24 @@ async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_no
     assert await found(noor, "old the") == {old}
     assert await found(noor, "0% plan_") == {old}
     assert await found(noor, "1_0%") == set()  # what means "any" in a query is a character like others
+
+
+async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tab reads its list, is slow to say so, and closes: the person's other tab has been told more meanwhile."""
+    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    ada = await person(world.database)
+    meeting, private = await thread(world.database, ada), await thread(world.database, ada)
+    await world.services.set_visibility(ada, private, Visibility.PRIVATE)
+    directory = world.services.tabs.directory
+    async with world.tab("ada", ada, meeting) as tab, world.database.read() as session:
+        await tab.until_screen(lambda screen: private in screen.lines)
+        long_ago = await views.listed(session, ada.user_id)
+        await world.services.rename(ada, private, "Plans")
+        await tab.until_screen(lambda screen: screen.lines[private].title == "Plans")
+        with directory.watched(ada.user_id, slow := lambda _: None):
+            directory.seen(slow, long_ago, {})
+        await world.services.rename(ada, meeting, "Meeting")
+        await tab.until_screen(lambda screen: screen.lines[meeting].title == "Meeting")
+        assert directory._whole(ada.user_id)[private].title == "Plans"
