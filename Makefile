@@ -46,7 +46,7 @@ check: $(DEVELOPMENT) ## lint, format, import contracts, types, known vulnerabil
 audit: $(DEVELOPMENT) ## look up what is pinned for known vulnerabilities (STRICT=1: fail where that cannot be done)
 	@$(BIN)/python scripts/audit.py $(if $(STRICT),--strict)
 
-bench: $(DEVELOPMENT) ## measure what a reply costs, also beside other chats, and put the figures into the docs; takes 20 minutes
+bench: $(DEVELOPMENT) ## measure what a reply costs, also beside other chats, and put the figures into the docs; takes 22 minutes
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m bench $(ARGS); status=$$?; $(BIN)/python -m bench.report && exit $$status
 

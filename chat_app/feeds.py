@@ -226,7 +226,7 @@ class Directory:
             read = (readings.get((user_id, thread.id)), known.get(thread.id))
             known[thread.id] = max((position for position in read if position is not None), default=None)
         self._latest = None
-        lines = [self._line(user_id, thread, self._live) for thread in threads]
+        lines = [self._line(user_id, thread) for thread in threads]
         reader.told = {line.id: line for line in lines}
         return lines
 
@@ -248,7 +248,7 @@ class Directory:
             return
         for listener, reader in tuple(self._listeners.items()):
             if reader.user_id == user_id:
-                reader.tell(listener, {thread_id: self._line(user_id, thread, self._live)})
+                reader.tell(listener, {thread_id: self._line(user_id, thread)})
 
     def selects(self) -> Sequence[Select[Any]]:
         if not self._listeners:
@@ -344,10 +344,10 @@ class Directory:
     def _whole(self, user_id: int) -> dict[str, ThreadLine]:
         threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
         threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
-        return {thread.id: self._line(user_id, thread, self._live) for thread in threads[: views.LISTED]}
+        return {thread.id: self._line(user_id, thread) for thread in threads[: views.LISTED]}
 
-    def _line(self, user_id: int, thread: ThreadView, live: Set[str]) -> ThreadLine:
-        return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), live)
+    def _line(self, user_id: int, thread: ThreadView) -> ThreadLine:
+        return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), self._live)
 
 
 class _Step:

@@ -424,11 +424,13 @@ class Live(rx.State):
             presence.opened = time.time_ns() // 1_000_000
 
     async def _send(self, update: TabUpdate) -> None:
-        is_known = update.is_page or not update.people  # nothing shows of a page before the state says so
-        if is_known:
-            await _bring(update.frames, row_frames(update))
         async with self:
-            (await self.get_state(Transcript))._show(update)
+            transcript = await self.get_state(Transcript)
+            # Rows come after the names of who wrote them, but before the state that shows a thread for the first time.
+            comes_first = not (transcript.is_loaded and update.people)
+            if comes_first:
+                await _bring(update.frames, row_frames(update))
+            transcript._show(update)
             viewer = await self.get_state(Viewer)
             if update.lines is not None:
                 viewer._list(update.lines)
@@ -441,8 +443,8 @@ class Live(rx.State):
                 (await self.get_state(Presence))._show(update.crowd, viewer.me)
             if update.is_gone:
                 (await self.get_state(Presence))._show(Crowd(), viewer.me)
-        if not is_known:
-            await _bring(update.frames, row_frames(update))  # after the names of who wrote them
+        if not comes_first:
+            await _bring(update.frames, row_frames(update))
         if update.is_signed_out:
             await show_signed_out(self)
 

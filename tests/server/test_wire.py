@@ -3,7 +3,7 @@
 import pytest
 
 from bench.tab import open_tab
-from tests.support.raw_socket import LIVE, call, joined, new_cookie, new_token
+from tests.support.raw_socket import LIVE, TRANSCRIPT, RawSocket, call, joined, new_cookie, new_token
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT, Say
 from tests.support.site import Site
 
@@ -65,6 +65,29 @@ async def test_texts_and_rows_come_past_the_state_and_a_reload_brings_none_back(
             lambda raw: next((each["delta"] for each in raw.updates if LIVE in each.get("delta", {})), None)
         )
         assert booted[LIVE] == {"f_rx_state_": [], "r_rx_state_": [], "t_rx_state_": ["", []]}
+
+
+async def test_who_comes_back_is_told_the_names_of_who_wrote_meanwhile_before_their_rows(production_site: Site) -> None:
+    url = production_site.server.url
+    ada, noor = await new_cookie(url), await new_cookie(url)
+    path, token = await new_path(url, noor), new_token()
+
+    def told(raw: RawSocket, state: str, name: str) -> list[int]:
+        """When something was sent of a var, as places among all updates."""
+        return [
+            at for at, each in enumerate(raw.updates) if each.get("delta", {}).get(state, {}).get(f"{name}_rx_state_")
+        ]
+
+    async with joined(url, path, cookie=noor, token=token) as before:
+        await before.until(lambda raw: raw.var(LIVE, "r"))
+        await before.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
+    async with open_tab(url, path, ada) as writer:
+        await writer.send("Somebody new")
+        await writer.until(lambda tab: tab.statuses)
+    async with joined(url, path, cookie=noor, token=token) as again:
+        await again.until(lambda raw: raw.var(LIVE, "r"))
+        hydrated, *named = told(again, TRANSCRIPT, "people")
+        assert hydrated < named[0] < told(again, LIVE, "r")[0]
 
 
 async def test_a_frame_is_hardly_larger_than_its_text(production_site: Site) -> None:
