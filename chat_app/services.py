@@ -10,31 +10,47 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chat_app import identity, members, seed, threads, views
-from chat_app.bell import Bell
-from chat_app.budget import Budget
-from chat_app.db import Database
+from chat_app import refusals
+from chat_app.data.db import Database
+from chat_app.data.models import MemberRole, ReplyMode, Visibility
 from chat_app.demo_model import DEMO_MODEL, serve_demo_model
-from chat_app.feeds import Directory, Endings, Names, ThreadFeed, ThreadLine
-from chat_app.identity import Identity, TokenView
-from chat_app.limits import Rates
-from chat_app.llm import OpenAIModel
-from chat_app.members import InviteView, MemberView
-from chat_app.metrics import Metrics
-from chat_app.models import MemberRole, ReplyMode, Visibility
-from chat_app.presence import Presence
-from chat_app.readers import Readers
-from chat_app.readings import Readings
-from chat_app.replies import Model, Replies
-from chat_app.retention import Retention
+from chat_app.live.directory import Directory, ThreadLine
+from chat_app.live.feeds import Endings, Names, ThreadFeed
+from chat_app.live.http_readers import Readers
+from chat_app.live.notifier import Bell
+from chat_app.live.presence import Presence
+from chat_app.live.read_receipts import Readings
+from chat_app.live.tabs import Tab, Tabs
+from chat_app.ops.metrics import Metrics
+from chat_app.ops.tasks import Tasks, report
+from chat_app.people import identity, names, tokens
+from chat_app.people.identity import Identity
+from chat_app.people.limits import Rates
+from chat_app.people.tokens import TokenView
+from chat_app.refusals import SettingRefused
+from chat_app.replies.budget import Budget
+from chat_app.replies.llm import OpenAIModel
+from chat_app.replies.retention import Retention
+from chat_app.replies.writers import Model, Replies
 from chat_app.settings import Settings
-from chat_app.streaming import End, Granularity, Hub, Piece, StreamId, Tailer, store
-from chat_app.streaming.flusher import DATABASE_AWAY
-from chat_app.streaming.writer import STOPPED
-from chat_app.tabs import Tab, Tabs
-from chat_app.tasks import Tasks, report
-from chat_app.threads import Posted, SettingRefused
-from chat_app.views import AttemptDetails, AttemptView, MessageView, StreamPlace, StreamView, ThreadView, Timeline
+from chat_app.threads import attempts, members, message_views, messages, reply_views, seed, thread_views, threads
+from chat_app.threads.members import InviteView, MemberView
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.messages import Posted
+from chat_app.threads.reply_views import AttemptDetails, AttemptView, StreamPlace, StreamView, Timeline
+from chat_app.threads.thread_views import ThreadView
+from tributary_streams import (
+    DATABASE_AWAY,
+    STOPPED,
+    End,
+    Granularity,
+    Hub,
+    Piece,
+    StreamId,
+    Tailer,
+    close_pending,
+    request_stop,
+)
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
 """What the token is called that a guest who has no browser begins with."""
@@ -138,17 +154,17 @@ class Services:
             TokenRefused: it has no name, or there are too many.
         """
         async with self.database.write() as session:
-            return await identity.add_token(session, who.user_id, name)
+            return await tokens.add_token(session, who.user_id, name)
 
     async def tokens(self, who: Identity) -> list[TokenView]:
         """This person's bearer tokens."""
         async with self.database.read() as session:
-            return await identity.tokens(session, who.user_id)
+            return await tokens.tokens(session, who.user_id)
 
     async def revoke_token(self, who: Identity, token_id: str) -> bool:
         """End one of this person's tokens; whether there was one."""
         async with self._changing() as session:
-            return await identity.revoke_token(session, who.user_id, token_id)
+            return await tokens.revoke_token(session, who.user_id, token_id)
 
     async def sign_out(self, who: Identity, *, is_everywhere: bool) -> None:
         """End this person's other sessions and all their tokens; with `is_everywhere` the one that asks as well."""
@@ -165,9 +181,9 @@ class Services:
         await self._rates.rename(who.user_id)
         try:
             async with self._changing() as session:
-                await identity.rename(session, who.user_id, name, hue)
+                await names.rename(session, who.user_id, name, hue)
         except IntegrityError:  # somebody took it at the same moment
-            raise identity.NameRefused(identity.TAKEN) from None
+            raise refusals.NameRefused(names.TAKEN) from None
 
     async def until_signed_out(self, who: Identity) -> bool:
         """Wait until this person's session is ended, from wherever; False if the server stops first."""
@@ -207,20 +223,20 @@ class Services:
     async def listed(self, who: Identity) -> list[ThreadView]:
         """The threads in this person's sidebar, the most recently active first."""
         async with self.database.read() as session:
-            return await views.listed(session, who.user_id)
+            return await thread_views.listed(session, who.user_id)
 
     async def lines(self, who: Identity) -> list[ThreadLine]:
         """The lines of this person's sidebar, the most recently active first, for a page that is told nothing more."""
         async with self.database.read() as session:
-            return await self._lines_of(session, who, await views.listed(session, who.user_id))
+            return await self._lines_of(session, who, await thread_views.listed(session, who.user_id))
 
     async def find_threads(self, who: Identity, words: str) -> list[ThreadLine]:
         """The lines of threads that this person's sidebar may list and whose titles have these words, some at most."""
         async with self.database.read() as session:
-            return await self._lines_of(session, who, await views.with_title(session, who.user_id, words))
+            return await self._lines_of(session, who, await thread_views.with_title(session, who.user_id, words))
 
     async def _lines_of(self, session: AsyncSession, who: Identity, listed: list[ThreadView]) -> list[ThreadLine]:
-        readings = await views.readings(session, [who.user_id], [thread.id for thread in listed])
+        readings = await thread_views.readings(session, [who.user_id], [thread.id for thread in listed])
         return self._directory.lines_of(who.user_id, listed, readings)
 
     def tab_of(self, cookie_header: str, token: str) -> Tab | None:
@@ -241,10 +257,10 @@ class Services:
         await self._rates.guest(address)
         try:
             async with self.database.write() as session:
-                user_id = await identity.add_guest(session, name)
-                token = await identity.add_token(session, user_id, FIRST_TOKEN)
+                user_id = await names.add_guest(session, name)
+                token = await tokens.add_token(session, user_id, FIRST_TOKEN)
         except IntegrityError:  # somebody took it at the same moment
-            raise identity.NameRefused(identity.TAKEN) from None
+            raise refusals.NameRefused(names.TAKEN) from None
         return await self.recognise("", f"Bearer {token}"), token
 
     async def thread(self, who: Identity, thread_id: str) -> ThreadView:
@@ -254,10 +270,10 @@ class Services:
             ThreadUnknown: there is no such thread for this person.
         """
         async with self.database.read() as session:
-            return await views.find(session, thread_id, who.user_id)
+            return await thread_views.find(session, thread_id, who.user_id)
 
     async def messages(
-        self, who: Identity, thread_id: str, *, before: int | None = None, limit: int = views.NEWEST
+        self, who: Identity, thread_id: str, *, before: int | None = None, limit: int = message_views.NEWEST
     ) -> tuple[list[MessageView], dict[int, tuple[str, int]]]:
         """The newest messages of a thread, or the newest before a position, in order, and the people who wrote them.
 
@@ -267,10 +283,10 @@ class Services:
             ThreadUnknown: there is no such thread for this person.
         """
         async with self.database.read() as session:
-            await views.find(session, thread_id, who.user_id)
-            found = await views.newest_messages(session, thread_id, limit, before=before)
-            found = [await views.with_stored_text(session, message) for message in found]
-            return found, await views.people(session, sorted({message.author_id for message in found}))
+            await thread_views.find(session, thread_id, who.user_id)
+            found = await message_views.newest_messages(session, thread_id, limit, before=before)
+            found = [await message_views.with_stored_text(session, message) for message in found]
+            return found, await message_views.people(session, sorted({message.author_id for message in found}))
 
     async def show_earlier(self, who: Identity, thread_id: str, message_id: int, *, tab: str) -> list[MessageView]:
         """Let this person's tab, if it is open, show the messages before one of the thread; return them.
@@ -282,9 +298,9 @@ class Services:
             if (shown_in := self.tabs.on_thread(tab, who, thread_id)) is not None:
                 await shown_in.drained()
             async with self.database.read() as session:
-                thread = await views.find(session, thread_id, who.user_id)
-                found, has_more = await views.page_of_messages(session, thread_id, before=message_id)
-                people = await views.people(session, sorted({message.author_id for message in found}))
+                thread = await thread_views.find(session, thread_id, who.user_id)
+                found, has_more = await message_views.page_of_messages(session, thread_id, before=message_id)
+                people = await message_views.people(session, sorted({message.author_id for message in found}))
             if shown_in is None or shown_in.show_earlier(thread, found, people, has_more=has_more):
                 return found
 
@@ -297,11 +313,11 @@ class Services:
         position = 0
         while True:
             async with self.database.read() as session:
-                await views.find(session, thread_id, who.user_id)
-                found = await views.messages_after(session, thread_id, position, EXPORTED_AT_ONCE)
-                attempts = await views.attempts(session, found)
-                found = [await views.with_stored_text(session, message) for message in found]
-                people = await views.people(session, sorted({message.author_id for message in found}))
+                await thread_views.find(session, thread_id, who.user_id)
+                found = await message_views.messages_after(session, thread_id, position, EXPORTED_AT_ONCE)
+                attempts = await reply_views.attempts(session, found)
+                found = [await message_views.with_stored_text(session, message) for message in found]
+                people = await message_views.people(session, sorted({message.author_id for message in found}))
             if not found:
                 return
             position = found[-1].position
@@ -315,7 +331,7 @@ class Services:
             ThreadUnknown: there is no such stream for this person.
         """
         async with self.database.read() as session:
-            return await views.stream(session, stream_id, who.user_id)
+            return await reply_views.stream(session, stream_id, who.user_id)
 
     async def stream_place(self, who: Identity, stream_id: StreamId) -> StreamPlace:
         """Where a stream belongs, for who wants to do something with it and not its text.
@@ -324,7 +340,7 @@ class Services:
             ThreadUnknown: there is no such stream for this person.
         """
         async with self.database.read() as session:
-            return await views.stream_place(session, stream_id, who.user_id)
+            return await reply_views.stream_place(session, stream_id, who.user_id)
 
     async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
         """The stream that answered a message at first, if one did.
@@ -333,8 +349,8 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            await views.message_view(session, thread_id, message_id, who.user_id)
-            return await views.reply_to(session, message_id)
+            await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return await reply_views.reply_to(session, message_id)
 
     def follow(self, who: Identity, stream_id: StreamId, offset: int = 0) -> AsyncGenerator[Piece | End]:
         """A stream's text from `offset` (code points) on as it comes, at last its end; whichever process writes.
@@ -413,7 +429,7 @@ class Services:
             NotNow: it is too late.
         """
         async with self._changing() as session:
-            await threads.restore_message(session, thread_id, message_id, who.user_id)
+            await messages.restore_message(session, thread_id, message_id, who.user_id)
 
     async def restore_thread(self, who: Identity, thread_id: str) -> None:
         """Bring back a thread that this person has just deleted.
@@ -461,7 +477,7 @@ class Services:
     ) -> Posted:
         """Post; without an address it is the server's own doing, and not counted."""
         async with self.database.write() as session:
-            posted = await threads.post(
+            posted = await messages.post(
                 session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model.name, asks=asks
             )
             if posted.is_new and address is not None:
@@ -480,11 +496,11 @@ class Services:
             NotPermitted: it is not theirs to do.
         """
         async with self.database.write() as session:
-            stream_id = await threads.stoppable(session, thread_id, message_id, who.user_id)
-            if await store.close_pending(session, stream_id, STOPPED):
-                await threads.store_reply(session, stream_id)
+            stream_id = await attempts.stoppable(session, thread_id, message_id, who.user_id)
+            if await close_pending(session, stream_id, STOPPED):
+                await attempts.store_reply(session, stream_id)
             else:
-                await store.request_stop(session, stream_id)
+                await request_stop(session, stream_id)
         self._replies.stop(stream_id)
         self._committed()
 
@@ -507,7 +523,7 @@ class Services:
             TooMuch: it has to wait.
         """
         async with self.database.write() as session:
-            stream_id = await threads.retry(
+            stream_id = await attempts.retry(
                 session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name, after=after
             )
             await self._rates.message(who.user_id, address)
@@ -534,7 +550,7 @@ class Services:
             TooMuch: it has to wait.
         """
         async with self.database.write() as session:
-            stream_id = await threads.continue_reply(
+            stream_id = await attempts.continue_reply(
                 session, thread_id, message_id, who.user_id, tab=tab, model=self._model.name, after=after
             )
             await self._rates.message(who.user_id, address)
@@ -554,7 +570,7 @@ class Services:
             TooMuch: it has to wait.
         """
         async with self.database.write() as session:
-            if await threads.edit_message(session, thread_id, message_id, who.user_id, text):
+            if await messages.edit_message(session, thread_id, message_id, who.user_id, text):
                 await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
         self._committed()
 
@@ -566,7 +582,7 @@ class Services:
             NotPermitted: it is not theirs to delete.
         """
         async with self.database.write() as session:
-            stream_ids = await threads.delete_message(session, thread_id, message_id, who.user_id)
+            stream_ids = await messages.delete_message(session, thread_id, message_id, who.user_id)
             await _end_quietly(session, stream_ids)
         self._deleted(stream_ids)
 
@@ -705,8 +721,8 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await views.message_view(session, thread_id, message_id, who.user_id)
-            return message, await views.version_text(session, message, version)
+            message = await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return message, await reply_views.version_text(session, message, version)
 
     async def attempts(self, who: Identity, thread_id: str, message_id: int) -> list[AttemptDetails]:
         """What the attempts at a reply took, the newest first; none of a person's message.
@@ -715,8 +731,8 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            await views.message_view(session, thread_id, message_id, who.user_id)
-            return await views.attempt_details(session, message_id)
+            await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return await reply_views.attempt_details(session, message_id)
 
     async def timeline_of(
         self, who: Identity, thread_id: str, message_id: int, version: int
@@ -727,8 +743,8 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await views.message_view(session, thread_id, message_id, who.user_id)
-            return message, await views.timeline(session, message_id, version)
+            message = await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return message, await reply_views.timeline(session, message_id, version)
 
     async def text_of(self, who: Identity, thread_id: str, message_id: int, offset: int) -> tuple[MessageView, str]:
         """A message, and its stored text from `offset` on, for a tab that has missed some.
@@ -737,8 +753,8 @@ class Services:
             ThreadUnknown: there is no such message for this person.
         """
         async with self.database.read() as session:
-            message = await views.message_view(session, thread_id, message_id, who.user_id)
-            message = await views.with_stored_text(session, message)
+            message = await message_views.message_view(session, thread_id, message_id, who.user_id)
+            message = await message_views.with_stored_text(session, message)
         return message, message.text[offset:]
 
     @asynccontextmanager
@@ -848,8 +864,8 @@ class Services:
 async def _end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> None:
     """End what has not begun, and ask whichever process writes the rest to stop: nobody will read it."""
     for stream_id in stream_ids:
-        if not await store.close_pending(session, stream_id, STOPPED):
-            await store.request_stop(session, stream_id)
+        if not await close_pending(session, stream_id, STOPPED):
+            await request_stop(session, stream_id)
 
 
 _current: list[Services] = []

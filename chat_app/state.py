@@ -17,18 +17,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
-from chat_app.access import NotPermitted, ThreadUnknown, Verb
-from chat_app.feeds import ThreadLine
-from chat_app.identity import Identity, NameRefused, NotRecognised, SignedOut, TokenRefused
-from chat_app.limits import TooMuch
-from chat_app.members import InviteUnknown, SharingRefused
-from chat_app.presence import Crowd
+from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
+from chat_app.live.directory import ThreadLine
+from chat_app.live.presence import Crowd
+from chat_app.live.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
+from chat_app.people.identity import Identity
+from chat_app.refusals import Refusal, SignedOut, ThreadUnknown, words
 from chat_app.services import services
-from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
-from chat_app.streaming.text import clean
-from chat_app.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
-from chat_app.threads import NotNow, SettingRefused, TitleRefused
-from chat_app.views import LISTED, MessageView
+from chat_app.threads.access import Verb
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.thread_views import LISTED
+from tributary_streams import clean
 
 TYPING_NAMED = 2
 """People who are typing whom the page names."""
@@ -39,12 +38,7 @@ QUEUE_STANDS = 20
 TAB_NAME_LENGTH = 64
 """Characters of a tab's name that are looked at; Reflex's own have 36."""
 
-NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
-SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
-GONE = "This does not exist any more, or is not for you."
-NOT_YOURS = "You may read this thread, but not do that in it."
 NO_TIMELINE = "It is not known any more how this reply grew."
-NO_INVITE = "This invite does not work any more. Ask for a new one."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
 
@@ -124,16 +118,8 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await handler(self, **arguments)
         except SignedOut:
             return await show_signed_out(self)
-        except NotRecognised:
-            return await tell(self, NO_COOKIE)
-        except ThreadUnknown:
-            return await tell(self, GONE)
-        except NotPermitted:
-            return await tell(self, NOT_YOURS)
-        except InviteUnknown:
-            return await tell(self, NO_INVITE)
-        except (NotNow, TooMuch, TitleRefused, SettingRefused, SharingRefused, TokenRefused, NameRefused) as error:
-            return await tell(self, str(error))
+        except Refusal as refusal:
+            return await tell(self, words(refusal))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
     return checked
@@ -165,7 +151,7 @@ async def show_signed_out(state: rx.State) -> None:
     """Let the tab show that this person was signed out, and nothing of what they saw before."""
     async with state:
         viewer = await state.get_state(Viewer)
-        update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], fresh=[], name="", me=0)
+        update_vars(viewer, is_signed_out=True, notice=words(SignedOut()), threads=[], fresh=[], name="", me=0)
         (await state.get_state(Presence))._show(Crowd(), 0)
         transcript = await state.get_state(Transcript)
         transcript._empty()

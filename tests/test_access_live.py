@@ -8,18 +8,20 @@ from datetime import timedelta
 
 import pytest
 
-from chat_app import feeds, tabs
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
-from chat_app.db import Database
-from chat_app.identity import Identity, hash_of
-from chat_app.models import Member, MemberRole, Session, Visibility
+from chat_app.data.db import Database
+from chat_app.data.models import Member, MemberRole, Session, Visibility
+from chat_app.live import directory, tabs
+from chat_app.people.identity import Identity
+from chat_app.people.secrets import hash_of
+from chat_app.refusals import NotPermitted, ThreadUnknown
 from chat_app.services import Services
-from chat_app.streaming import Chunk, Finish, tailer
+from chat_app.threads.access import Verb, allowed
 from tests.support.core import HandFed
 from tests.support.meter import metered
 from tests.support.model import FakeModel
 from tests.support.people import count, person, thread
 from tests.support.world import WITHIN, OpenTab, World, running_world, settings
+from tributary_streams import Chunk, Finish, tailer
 
 NEVER = 3600.0
 BEFORE = "Before. "
@@ -29,9 +31,9 @@ SECRET = "What nobody outside may know. "
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A server that waits for nothing that could be more."""
-    monkeypatch.setattr("chat_app.pace.FRAME_EVERY", 0.0)
+    monkeypatch.setattr("chat_app.live.pace.FRAME_EVERY", 0.0)
     monkeypatch.setattr(tabs, "CONGESTED_WAIT", 0.01)
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
     for pace in ("IDLE", "HERE"):
         monkeypatch.setattr(tailer, pace, 0.05)
     async with running_world(database) as world:
@@ -287,7 +289,7 @@ async def test_fifty_idle_tabs_of_fifty_people_cost_what_one_costs(
 ) -> None:
     for pace in ("HERE", "IDLE"):
         monkeypatch.setattr(tailer, pace, NEVER)
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", NEVER)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", NEVER)
     async with running_world(database, chat_sweep_every=NEVER) as world:
         ticks = world.services._tailer
         ada = await person(database)

@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlmodel import col, select
 
-from chat_app import threads
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.context import GO_ON
-from chat_app.db import Database
-from chat_app.models import Attempt, Member, Message, Thread
-from chat_app.replies import waiting_at
-from chat_app.streaming import Chunk, Finish, SourceError, Stream, StreamStatus
-from chat_app.threads import NotNow
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Member, Message, Thread
+from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
+from chat_app.replies.context import GO_ON
+from chat_app.replies.writers import waiting_at
+from chat_app.threads import messages, threads
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Chunk, Finish, SourceError, Stream, StreamStatus
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -162,7 +161,7 @@ async def test_what_a_dead_server_had_not_cleared_is_cleared_at_the_next_start(d
     ada = await person(database)
     thread_id = await thread(database, ada)
     async with database.write() as session:
-        await threads.post(session, thread_id, ada.user_id, "@gpt hi", nonce="nonce", tab="", model="")
+        await messages.post(session, thread_id, ada.user_id, "@gpt hi", nonce="nonce", tab="", model="")
         await threads.delete_thread(session, thread_id, ada.user_id)
     async with running_world(database) as world:
         await world.services.cleared()
@@ -267,7 +266,7 @@ async def test_who_waits_can_be_stopped(database: Database) -> None:
 async def test_what_a_reply_took_is_kept_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
-    caplog.set_level("INFO", logger="chat_app.replies")
+    caplog.set_level("INFO", logger="chat_app.replies.writers")
     async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
         name = await world.ask(ada, thread_id, "ada")
         source = world.model.source(0)
@@ -283,6 +282,6 @@ async def test_what_a_reply_took_is_kept_and_logged(world: World, caplog: pytest
     assert stream.first_delta is not None
     assert stream.status is StreamStatus.DONE
     await world.services.written()
-    (line,) = [record.message for record in caplog.records if record.name == "chat_app.replies"]
+    (line,) = [record.message for record in caplog.records if record.name == "chat_app.replies.writers"]
     assert f'"stream": "{stream.id}"' in line
     assert '"deltas": 17' in line

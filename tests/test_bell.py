@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text as sql
 
-from chat_app import bell, threads
-from chat_app.bell import Bell
-from chat_app.db import Database
-from chat_app.streaming import StreamId, tailer
+from chat_app.data.db import Database
+from chat_app.live import notifier
+from chat_app.live.notifier import Bell
+from chat_app.threads import messages
 from tests.support.meter import Meter, metered
 from tests.support.people import person, thread
 from tests.support.postgres import Postgres
 from tests.support.world import WITHIN, World, running_world
+from tributary_streams import StreamId, tailer
 
 LISTENERS = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
@@ -92,7 +93,7 @@ async def test_what_another_process_writes_and_asks_for_is_heard_without_a_tick(
 async def test_who_was_cut_off_listens_again_and_looks_at_once(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bell, "AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(notifier, "AGAIN_AFTER", 0.05)
     async with two_servers(postgres.new_database()) as two:
         await two.listen()
         ada = await person(two.here.database)
@@ -100,8 +101,8 @@ async def test_who_was_cut_off_listens_again_and_looks_at_once(
         async with two.there.tab("other", ada, thread_id) as other:
             await other.until_screen(lambda screen: screen.updates > 0)
             async with two.here.database.write() as session:  # nobody rings
-                await threads.post(session, thread_id, ada.user_id, "News", nonce="1", tab="", model="")
-            with caplog.at_level(logging.WARNING, bell.__name__):
+                await messages.post(session, thread_id, ada.user_id, "News", nonce="1", tab="", model="")
+            with caplog.at_level(logging.WARNING, notifier.__name__):
                 assert await two.cut_off() == 2
                 await other.until_screen(lambda screen: "News" in screen.texts.values())
         await two.listen()
@@ -157,7 +158,7 @@ async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
     url = postgres.new_database()
     here, there = Database(url), Database(url)
     mine, ours, theirs = StreamId("mine"), StreamId("ours"), StreamId("theirs")
-    monkeypatch.setattr(bell, "EVERY", 0.0)
+    monkeypatch.setattr(notifier, "EVERY", 0.0)
     ear_here, ear_there = Ear(), Ear()
     async with ringing(here, ear_here, mine, ours) as one, ringing(there, ear_there, ours, theirs) as other:
         with metered(here) as meter:

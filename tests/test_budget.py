@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from chat_app import budget, threads
-from chat_app.budget import EVERYBODY, Budget
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Reservation, Usage
-from chat_app.streaming import Finish, SourceError, store
-from chat_app.streaming import Usage as Counted
+from chat_app.data.db import Database
+from chat_app.data.models import Reservation, Usage
+from chat_app.people.identity import Identity
+from chat_app.replies import budget
+from chat_app.replies.budget import EVERYBODY, Budget
+from chat_app.threads import messages
 from tests.support.meter import metered
 from tests.support.people import count, person, thread
 from tests.support.world import OpenTab, World, running_world, settings
+from tributary_streams import Finish, SourceError, store
+from tributary_streams import Usage as Counted
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -54,7 +55,7 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
     async with worlds[0].tab("tab", people[0], thread_id) as tab:
         async with worlds[0].database.write() as session:  # posted one by one, they would hardly meet
             asked = [
-                await threads.post(
+                await messages.post(
                     session,
                     thread_id,
                     people[number % len(people)].user_id,
@@ -206,7 +207,7 @@ async def test_what_a_dead_server_had_reserved_is_settled_when_its_reply_is_ende
     ada = await person(database)
     thread_id = await thread(database, ada)
     async with database.write() as session:
-        posted = await threads.post(session, thread_id, ada.user_id, question(1), nonce="nonce", tab="", model="")
+        posted = await messages.post(session, thread_id, ada.user_id, question(1), nonce="nonce", tab="", model="")
         assert posted.stream_id is not None
         lease = await store.claim(session, posted.stream_id, "a dead server")
         assert lease is not None

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import ReplyMode
-from chat_app.streaming import Finish, Granularity
-from chat_app.threads import SettingRefused
+from chat_app.data.db import Database
+from chat_app.data.models import ReplyMode
+from chat_app.people.identity import Identity
+from chat_app.refusals import SettingRefused
 from tests.support.people import person, thread
 from tests.support.world import World, running_world, settings
+from tributary_streams import Finish, Granularity
 
 MODELS = {"openai_model": "small", "chat_models": "large, larger"}
 

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import event, select
 from sqlmodel import col
 
-from chat_app import tabs
-from chat_app.identity import Identity
-from chat_app.streaming import Chunk, Finish, StreamStatus, flusher, tailer, transactions
+from chat_app.live import tabs
+from chat_app.people.identity import Identity
 from tests.support.core import HandFed
 from tests.support.faulty import FaultyDatabase
 from tests.support.people import person, thread
 from tests.support.world import OpenTab, World, running_world
+from tributary_streams import Chunk, Finish, StreamStatus, flusher, tailer, transactions
 
 WITHIN = 30
 """Seconds after which a wait has failed."""

@@ -8,16 +8,19 @@ import pytest
 import reflex as rx
 from reflex.istate.data import RouterData
 
-from chat_app import durations, identity
+from chat_app import refusals
 from chat_app import services as services_module
-from chat_app.db import Database
-from chat_app.limits import Rates, TooMuch, network_of
-from chat_app.models import Message, Thread
+from chat_app.data.db import Database
+from chat_app.data.models import Message, Thread
 from chat_app.pages.thread import Composer
+from chat_app.people import identity, secrets
+from chat_app.people.limits import Rates
+from chat_app.people.network import network_of
+from chat_app.refusals import TooMuch
 from chat_app.state import Viewer
-from chat_app.streaming import Finish, SourceError
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world, settings
+from tributary_streams import Finish, SourceError
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -68,7 +71,7 @@ async def allowed(rates: Rates, person: int, address: str = "", *, times: int) -
     ],
 )
 def test_a_wait_is_said_as_people_say_it(seconds: float, words: str) -> None:
-    assert durations.in_words(seconds) == words
+    assert refusals.in_words(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -242,7 +245,7 @@ async def test_the_page_is_told_the_wait_and_which_text_to_give_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services_module, "_current", [world.services])
-    secret = identity.new_secret()
+    secret = secrets.new_secret()
     ada = await world.services.recognise(f"{identity.COOKIE}={secret}")
     thread_id = await thread(world.database, ada)
     root = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # Reflex's own argument

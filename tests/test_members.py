@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from chat_app import members
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.members import INVITES, LONGEST_INVITE, InviteUnknown, SharingRefused
-from chat_app.models import Invite, Member, MemberRole, Thread, Visibility
+from chat_app.data.db import Database
+from chat_app.data.models import Invite, Member, MemberRole, Thread, Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import InviteUnknown, NotPermitted, SharingRefused, ThreadUnknown
 from chat_app.services import Services
-from chat_app.streaming.tables import utc_now
+from chat_app.threads import members
+from chat_app.threads.members import INVITES, LONGEST_INVITE
 from tests.support.model import FakeModel
 from tests.support.people import person, thread
 from tests.support.world import settings
+from tributary_streams.columns import utc_now
 
 pytestmark = pytest.mark.on_both_databases
 

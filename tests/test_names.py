@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app import views
-from chat_app.db import Database
-from chat_app.identity import TAKEN, Identity, NameRefused
-from chat_app.limits import RENAMES_PER_HOUR, TooMuch
+from chat_app.data.db import Database
+from chat_app.people.identity import Identity
+from chat_app.people.limits import RENAMES_PER_HOUR
+from chat_app.people.names import TAKEN
+from chat_app.refusals import NameRefused, TooMuch
+from chat_app.threads import message_views
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
 
@@ -23,7 +25,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 async def name_of(world: World, who: Identity) -> str:
     async with world.database.read() as session:
-        return (await views.people(session, [who.user_id]))[who.user_id][0]
+        return (await message_views.people(session, [who.user_id]))[who.user_id][0]
 
 
 async def test_a_new_name_is_on_every_page_that_shows_its_person(world: World) -> None:

@@ -5,21 +5,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app import views
-from chat_app.access import ThreadUnknown
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Visibility
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.data.models import Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import ThreadUnknown
+from chat_app.threads import message_views
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Finish
 
 PAGE = 4
 
 
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(views, "NEWEST", PAGE)
+    monkeypatch.setattr(message_views, "NEWEST", PAGE)
     async with running_world(database) as world:
         yield world
 

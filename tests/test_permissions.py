@@ -25,21 +25,23 @@ from sqlmodel import SQLModel, col
 from chat_app import pages
 from chat_app import services as services_module
 from chat_app import state as state_module
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
-from chat_app.api import cookie
 from chat_app.api.app import create_api
 from chat_app.api.asking import running as asked_services
-from chat_app.db import Database
-from chat_app.identity import COOKIE, Identity, new_secret
-from chat_app.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.components.details_dialog import Details
+from chat_app.components.share_dialog import Sharing
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.gate import cookie
+from chat_app.live.tabs import Frame
 from chat_app.pages import thread
-from chat_app.reply_details import Details
+from chat_app.people.identity import COOKIE, Identity
+from chat_app.people.secrets import new_secret
+from chat_app.refusals import WORDS, NotPermitted, NotRecognised, ThreadUnknown, Unknown
 from chat_app.services import Services
-from chat_app.sharing import Sharing
-from chat_app.state import GONE, NO_COOKIE, NO_ROWS, NOT_YOURS, Live, RowFrame, Transcript, Viewer
-from chat_app.streaming import SourceError, Stream
-from chat_app.tabs import Frame
+from chat_app.state import NO_ROWS, Live, RowFrame, Transcript, Viewer
+from chat_app.threads.access import Verb, allowed
 from tests.support.world import WITHIN, World, running_world
+from tributary_streams import SourceError, Stream
 
 for found in pkgutil.iter_modules(pages.__path__):
     importlib.import_module(f"{pages.__name__}.{found.name}")
@@ -422,7 +424,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             cookie = "" if who is None else now.cookies[who]
             outcome = await call(now, name, cookie, now.thread_id, monkeypatch)
             may_read = who is not None and Verb.READ in allowed(ROLES[who], visibility)
-            notice = NO_COOKIE if who is None else NOT_YOURS if may_read else GONE
+            notice = WORDS[NotRecognised if who is None else NotPermitted if may_read else Unknown]
             told = "" if name == "live.watch" and who is not None else notice  # it shows the page of what is not there
             assert (name, who, outcome.is_done, outcome.notice) == (name, who, False, told)
             assert SECRET not in outcome.page
@@ -456,7 +458,7 @@ async def test_a_message_is_unknown_without_its_threads_address_like_one_that_ne
         there = await call(now, name, now.cookies["stranger"], own, monkeypatch)
         never = Scene(world, now.thread_id, now.people, now.cookies, prompt=99_999, ended=99_999, live=99_999)
         nowhere = await call(never, name, now.cookies["stranger"], own, monkeypatch)
-        assert (name, there.is_done, there.notice) == (name, False, GONE)
+        assert (name, there.is_done, there.notice) == (name, False, WORDS[Unknown])
         assert there.page == nowhere.page
         if visibility is Visibility.PRIVATE:
             there = await call(now, name, now.cookies["stranger"], now.thread_id, monkeypatch)

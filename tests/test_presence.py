@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import pytest
 
-from chat_app import presence, tabs
-from chat_app.access import Verb
-from chat_app.db import Database
-from chat_app.identity import Identity, session_of
-from chat_app.models import Visibility
-from chat_app.presence import Crowd, Presence
+from chat_app.data.db import Database
+from chat_app.data.models import Visibility
+from chat_app.live import presence, tabs
+from chat_app.live.presence import Crowd, Presence
+from chat_app.live.tabs import MARKS_EVERY
+from chat_app.people.identity import Identity, session_of
 from chat_app.state import Presence as PresenceState
-from chat_app.tabs import MARKS_EVERY
+from chat_app.threads.access import Verb
 from tests.support.meter import metered
 from tests.support.people import person, thread
 from tests.support.virtual_time import VirtualTimeLoop, run_in_virtual_time

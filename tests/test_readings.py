@@ -6,16 +6,17 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy import select
 
-from chat_app import feeds, readings, views
-from chat_app.db import Database
-from chat_app.feeds import ThreadLine
-from chat_app.identity import Identity
-from chat_app.models import Reading, Visibility
-from chat_app.readings import Readings
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.data.models import Reading, Visibility
+from chat_app.live import read_receipts
+from chat_app.live.directory import ThreadLine
+from chat_app.live.read_receipts import Readings
+from chat_app.people.identity import Identity
+from chat_app.threads import thread_views
 from tests.support.meter import metered
 from tests.support.people import person, thread
 from tests.support.world import OpenTab, World, running_world
+from tributary_streams import Finish
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -25,7 +26,7 @@ NEVER = 3600.0
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A server that stores what is read when a test says so."""
-    monkeypatch.setattr(readings, "STORE_EVERY", NEVER)
+    monkeypatch.setattr(read_receipts, "STORE_EVERY", NEVER)
     async with running_world(database) as world:
         yield world
 
@@ -200,7 +201,7 @@ async def test_what_was_read_last_is_stored_at_shutdown(database: Database) -> N
 async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_not_for_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat_app.views.LISTED", 3)
+    monkeypatch.setattr("chat_app.threads.thread_views.LISTED", 3)
     ada, noor = await person(world.database), await person(world.database)
     old = await world.services.new_thread(ada, title="The 100% plan_of old")
     private = await world.services.new_thread(ada, title="A private plan", visibility=Visibility.PRIVATE)
@@ -223,14 +224,14 @@ async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tab reads its list, is slow to say so, and closes: the person's other tab has been told more meanwhile."""
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr("chat_app.live.directory.DIRECTORY_EVERY", 0.0)
     ada = await person(world.database)
     meeting, private = await thread(world.database, ada), await thread(world.database, ada)
     await world.services.set_visibility(ada, private, Visibility.PRIVATE)
     directory = world.services.tabs.directory
     async with world.tab("ada", ada, meeting) as tab, world.database.read() as session:
         await tab.until_screen(lambda screen: private in screen.lines)
-        long_ago = await views.listed(session, ada.user_id)
+        long_ago = await thread_views.listed(session, ada.user_id)
         await world.services.rename(ada, private, "Plans")
         await tab.until_screen(lambda screen: screen.lines[private].title == "Plans")
         with directory.watched(ada.user_id, slow := lambda _: None):

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from chat_app import seed
-from chat_app.db import Database
-from chat_app.models import Message, Thread
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.data.models import Message, Thread
+from chat_app.threads import seed
 from tests.support.people import count, person, thread
 from tests.support.world import running_world
+from tributary_streams import Finish
 
 
 @pytest.fixture(autouse=True)

@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from chat_app import tabs
-from chat_app.access import ThreadUnknown
-from chat_app.db import Database
-from chat_app.models import Message
-from chat_app.streaming import Finish, StreamStatus
+from chat_app.data.db import Database
+from chat_app.data.models import Message
+from chat_app.live import tabs
+from chat_app.refusals import ThreadUnknown
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Finish, StreamStatus
 
 pytestmark = pytest.mark.on_both_databases
 

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import delete, select
 from sqlmodel import col
 
-from chat_app import views
-from chat_app.db import Database
-from chat_app.streaming import Chunk, Finish, SourceError, Stream
+from chat_app.data.db import Database
+from chat_app.threads import reply_views
 from tests.support.javascript import run_javascript
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Chunk, Finish, SourceError, Stream
 
 STEPS = [[0, 0], [100, 1000], [100, 3000], [150, 4000]]
 
@@ -65,7 +65,7 @@ async def test_a_reply_and_its_continuation_are_one_timeline_until_it_is_pruned(
 
     _, steps = await world.services.timeline_of(ada, thread_id, reply, 1)
 
-    assert steps[:3] == [(0, 0), (10, 1500), (10, 1500 + views.BETWEEN_ATTEMPTS_MS)]
+    assert steps[:3] == [(0, 0), (10, 1500), (10, 1500 + reply_views.BETWEEN_ATTEMPTS_MS)]
     assert steps[-1][0] == len("Once upon a time. The end.")
     assert steps == sorted(steps, key=lambda step: step[1])
     assert (await world.services.timeline_of(ada, thread_id, reply, 2))[1] == []
@@ -96,8 +96,8 @@ async def test_a_reply_of_which_only_the_first_chunks_were_pruned_has_no_timelin
 
 def test_a_reply_stored_by_the_delta_has_a_bounded_timeline_that_ends_where_it_did() -> None:
     steps = [(length, length) for length in range(50_000)]
-    thinned = views._thinned(steps)
-    assert len(thinned) <= views.TIMELINE_STEPS + 2
+    thinned = reply_views._thinned(steps)
+    assert len(thinned) <= reply_views.TIMELINE_STEPS + 2
     assert (thinned[0], thinned[-1]) == (steps[0], steps[-1])
 
 

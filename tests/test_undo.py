@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from chat_app import retention, views
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Attempt, Deletion, MemberRole, Message, Thread, Visibility
-from chat_app.streaming import Chunk, Finish, Stream, StreamStatus
-from chat_app.streaming.tables import utc_now
-from chat_app.threads import NotNow
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Deletion, MemberRole, Message, Thread, Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
+from chat_app.replies import retention
+from chat_app.threads import message_views
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Chunk, Finish, Stream, StreamStatus
+from tributary_streams.columns import utc_now
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -87,7 +87,7 @@ async def test_a_deleted_message_is_told_to_nobody_and_comes_back_in_its_place(w
             assert f"{second}.0" not in late.screen.texts
         assert await texts(world, ada, thread_id) == ["One", "Three", "Four"]
         async with world.database.read() as session:  # as a page is told that lacks the message
-            changed = {each.id: each for each in await views.messages_changed_since(session, thread_id, 0)}
+            changed = {each.id: each for each in await message_views.messages_changed_since(session, thread_id, 0)}
         assert (changed[second].is_deleted, changed[second].text, changed[second].length) == (True, "", 0)
 
         with pytest.raises(NotNow):  # not even its thread's owner: it was not theirs to delete

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
 
-from chat_app.identity import Identity
+from chat_app.people.identity import Identity
 from chat_app.services import Services, services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chat_app.identity import NAME_LENGTH
-from chat_app.models import AttemptKind, ReplyMode, Role, Visibility
+from chat_app.data.models import AttemptKind, ReplyMode, Role, Visibility
+from chat_app.people.names import NAME_LENGTH
 from chat_app.settings import MODEL_LENGTH
-from chat_app.streaming import Granularity, StreamStatus
-from chat_app.threads import MAX_TITLE
-from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.reply_views import AttemptView, StreamView
+from chat_app.threads.thread_views import ThreadView
+from chat_app.threads.threads import MAX_TITLE
+from tributary_streams import Granularity, StreamStatus
 
 THREAD_ID = r"^[A-Za-z0-9_-]{22}$"
 STREAM_ID = r"^[A-Za-z0-9_-]{22}$"

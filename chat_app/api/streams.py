@@ -10,8 +10,8 @@ from chat_app.api import schemas
 from chat_app.api.asking import Address, Running, Who
 from chat_app.api.events import ENDED, EVENT_STREAM, items_of, streamed, text_of, wanted
 from chat_app.api.problems import described
-from chat_app.streaming import StreamId as Id
-from chat_app.views import StreamView
+from chat_app.threads.reply_views import StreamView
+from tributary_streams import StreamId as Id
 
 router = APIRouter(prefix="/streams/{stream_id}", tags=["streams"])
 

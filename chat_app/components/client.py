@@ -8,7 +8,7 @@ import reflex as rx
 from reflex.vars import VarData
 
 from chat_app.components import words
-from chat_app.finder import Finder
+from chat_app.components.finder import Finder
 from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"

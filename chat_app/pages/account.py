@@ -6,13 +6,12 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import Field
 
-from chat_app import layout
-from chat_app.components import words
+from chat_app.components import layout, words
 from chat_app.components.account import SHOWN_ONCE_ID, AccountActions, person, signing_out, tokens
 from chat_app.components.notices import demo_notice, notice
 from chat_app.components.sidebar import ACCOUNT, sidebar
-from chat_app.identity import Identity
 from chat_app.pages.thread import Composer
+from chat_app.people.identity import Identity
 from chat_app.services import services
 from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed_out, update_vars, who_asks
 

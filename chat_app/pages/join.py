@@ -7,10 +7,10 @@ import reflex as rx
 from chat_app.components import words
 from chat_app.components.errors import no_invite, signed_out
 from chat_app.components.notices import notice
-from chat_app.members import InviteUnknown
+from chat_app.refusals import InviteUnknown
 from chat_app.services import services
 from chat_app.state import Viewer, by_page_load, update_vars, who_asks
-from chat_app.streaming.text import clean
+from tributary_streams import clean
 
 ROUTE = "/join/[invite]"
 

@@ -7,9 +7,8 @@ import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat_app import layout
-from chat_app.access import NotPermitted, ThreadUnknown, Verb
-from chat_app.components import words
+from chat_app import refusals
+from chat_app.components import layout, words
 from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
@@ -19,16 +18,11 @@ from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
-from chat_app.identity import NotRecognised, SignedOut
-from chat_app.limits import TooMuch
-from chat_app.models import ReplyMode
+from chat_app.data.models import ReplyMode
+from chat_app.refusals import Refusal, SignedOut
 from chat_app.services import services
 from chat_app.settings import MODEL_LENGTH
 from chat_app.state import (
-    GONE,
-    NO_COOKIE,
-    NOT_YOURS,
-    SIGNED_OUT,
     Live,
     MessageId,
     Transcript,
@@ -43,8 +37,8 @@ from chat_app.state import (
     update_vars,
     who_asks,
 )
-from chat_app.streaming import Granularity
-from chat_app.threads import MessageRefused
+from chat_app.threads.access import Verb
+from tributary_streams import Granularity
 
 ROUTE = "/t/[thread_id]"
 
@@ -115,17 +109,10 @@ class Composer(rx.State):
         notice = ""
         try:
             await storing
-        except (MessageRefused, TooMuch) as refusal:
-            notice = str(refusal)
-        except ThreadUnknown:
-            notice = GONE
-        except NotPermitted:
-            notice = NOT_YOURS
-        except SignedOut:
-            await show_signed_out(self)
-            notice = SIGNED_OUT
-        except NotRecognised:
-            notice = NO_COOKIE
+        except Refusal as refusal:
+            if isinstance(refusal, SignedOut):
+                await show_signed_out(self)
+            notice = refusals.words(refusal)
         except (SQLAlchemyError, OSError):
             notice = "Your message could not be stored. Try again in a moment."
         async with self:

@@ -22,9 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chat_app.streaming import Finish
 from tests.api.conftest import Caller, Interface
 from tests.support.core import HandFed
+from tributary_streams import Finish
 
 CHECKS = [
     not_a_server_error,

@@ -16,12 +16,13 @@ from chat_app import services as chat_services
 from chat_app.api.app import MAX_BODY, create_api, mounted
 from chat_app.api.asking import running
 from chat_app.api.operation import operation_routes
-from chat_app.db import Database
-from chat_app.identity import COOKIE, new_secret
-from chat_app.request_id import HEADER, RequestIds
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.ops.request_id import HEADER, RequestIds
+from chat_app.people.identity import COOKIE
+from chat_app.people.secrets import new_secret
 from tests.api.conftest import ORIGIN, Interface
 from tests.support.world import running_world
+from tributary_streams import Finish
 
 NOBODY = "kZ0m4Vb2TtqkYw5n0hPz3A"
 JSON = {"Content-Type": "application/json"}

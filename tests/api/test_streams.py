@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from chat_app.api import events as api_events
-from chat_app.db import Database
-from chat_app.models import MemberRole, Visibility
-from chat_app.readers import AT_ONCE
-from chat_app.streaming import Finish, Piece, SourceError, StreamId
+from chat_app.data.db import Database
+from chat_app.data.models import MemberRole, Visibility
+from chat_app.live.http_readers import AT_ONCE
 from tests.api.conftest import Caller, Interface
 from tests.support.meter import metered
 from tests.support.world import WITHIN, running_world
+from tributary_streams import Finish, Piece, SourceError, StreamId
 
 EVENTS = {"Accept": "text/event-stream"}
 PLAIN = {"Accept": "text/plain"}

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 
-from chat_app.access import Verb
-from chat_app.feeds import ThreadLine
-from chat_app.llm import OnWait, Turn
-from chat_app.presence import Crowd
-from chat_app.streaming import Finish
-from chat_app.tabs import TabUpdate
+from chat_app.live.directory import ThreadLine
+from chat_app.live.presence import Crowd
+from chat_app.live.tabs import TabUpdate
+from chat_app.replies.llm import OnWait, Turn
+from chat_app.threads.access import Verb
 from tests.support.core import HandFed
+from tributary_streams import Finish
 
 WITHIN = 30
 """Seconds after which a wait has failed."""

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
 
-from chat_app import pace
-from chat_app.db import Database
-from chat_app.identity import Identity
+from chat_app.data.db import Database
+from chat_app.live import pace
+from chat_app.live.tabs import Tab, TabUpdate
+from chat_app.people.identity import Identity
 from chat_app.services import Services
 from chat_app.settings import Settings
-from chat_app.tabs import Tab, TabUpdate
 from tests.support.core import cancelled
 from tests.support.model import FakeModel, Screen
 
