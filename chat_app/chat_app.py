@@ -63,7 +63,7 @@ def is_origin(origin: str) -> bool:
 async def has_ended(cookie_header: str) -> bool:
     """Whether a browser needs a new cookie: it was signed out. Not known while the server starts and stops."""
     try:
-        return await services().has_ended(cookie_header)
+        return await services().people.has_ended(cookie_header)
     except (NotRunning, *DATABASE_AWAY):
         return False
 

@@ -158,7 +158,7 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
     looked: list[str] = []
     line_of = directory._line_of
 
-    def noted(thread: ThreadView, *arguments: Any) -> directory.ThreadLine:
+    def noted(thread: ThreadView, *arguments: Any) -> directory.SidebarThread:
         looked.append(thread.id)
         return line_of(thread, *arguments)
 
@@ -171,7 +171,7 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
             for each, there in zip(people, threads, strict=True)
         ]
         for number, title in enumerate(("First", "Second")):
-            await world.services.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
+            await world.services.messages.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
             for tab in opened:
                 await tab.until_screen(lambda screen, line=(threads[number], title): line in screen.directory)
             if not number:

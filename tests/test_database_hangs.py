@@ -67,7 +67,9 @@ class Reply:
         for tab in (self.driver, self.follower):
             await tab.until(self.name, self.said, status)
             await tab.until_screen(lambda screen: not screen.is_unsaved)
-        _, text = await self.world.services.text_of(self.ada, self.thread_id, int(self.name.partition(".")[0]), 0)
+        _, text = await self.world.services.messages.text_of(
+            self.ada, self.thread_id, int(self.name.partition(".")[0]), 0
+        )
         assert text == self.said
 
 

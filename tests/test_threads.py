@@ -9,9 +9,10 @@ from chat_app.data.db import Database
 from chat_app.data.models import Attempt, Member, MemberRole, Message, Thread, Visibility
 from chat_app.people.identity import Identity
 from chat_app.refusals import MessageRefused, NotPermitted, ThreadUnknown
-from chat_app.threads import attempts, message_views, messages, thread_views, threads
+from chat_app.threads import attempts, message_views, messages, thread_views
 from chat_app.threads.messages import Posted
 from tests.support.people import count, person, thread
+from tests.support.world import running_world
 from tributary_streams import Ending, Stream, StreamStatus, store
 
 pytestmark = pytest.mark.on_both_databases
@@ -290,8 +291,8 @@ async def test_clearing_a_thread_leaves_the_others_as_they_are(database: Databas
     cleared, kept = await thread(database, who), await thread(database, who)
     for thread_id in (cleared, kept):
         await post(database, thread_id, who, "@gpt hello")
-    async with database.write() as session:
-        assert len(await threads.clear(session, cleared, who.user_id)) == 1
+    async with running_world(database) as world:
+        await world.services.threads.clear(who, cleared)
     async with database.read() as session:
         assert await message_views.newest_messages(session, cleared) == []
         assert [message.text for message in await message_views.newest_messages(session, kept)] == ["@gpt hello", ""]

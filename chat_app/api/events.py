@@ -59,7 +59,7 @@ def items_of(running: Services, who: Identity, stream: StreamView, offset: int =
     """
     if stream.status.is_terminal:
         return _in_parts(_stored(stream, text_of(stream), offset))
-    return _in_parts(running.follow(who, stream.id, offset))
+    return _in_parts(running.http_readers.follow(who, stream.id, offset))
 
 
 def text_of(stream: StreamView) -> str:

@@ -66,7 +66,7 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
         shown=Transcript.thread,
         people=Transcript.people,
         here=Presence.people,
-        always=Transcript.reply_mode == "always",
+        always=Transcript.settings["reply_mode"] == "always",
         opened=Presence.opened,
         is_down=has_connection_errors,
         stored=stored,

@@ -46,7 +46,7 @@ class Details(rx.State):
     @remote
     async def look(self, message_id: MessageId) -> None:
         """Read what the attempts at a reply took, for the dialog that opens."""
-        found = await services().attempts(await who_asks(self), thread_in_address(self), message_id)
+        found = await services().replies.attempts(await who_asks(self), thread_in_address(self), message_id)
         async with self:
             update_vars(self, attempts=[_line(attempt) for attempt in found])
 

@@ -6,7 +6,7 @@ import reflex as rx
 from pydantic import Field
 
 from chat_app.services import services
-from chat_app.state import Line, line_of, remote, who_asks
+from chat_app.state import SidebarRow, remote, sidebar_row_of, who_asks
 
 Query = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -14,12 +14,12 @@ Query = Annotated[str, Field(min_length=1, max_length=100)]
 class Finder(rx.State):
     """What the server has found for this tab's sidebar."""
 
-    found: tuple[str, list[Line]] = ("", [])
+    found: tuple[str, list[SidebarRow]] = ("", [])
     """The query, and the threads for it."""
 
     @remote
     async def find(self, query: Query) -> None:
         """Find the threads whose titles have these words."""
-        lines = await services().find_threads(await who_asks(self), query)
+        lines = await services().directory.find(await who_asks(self), query)
         async with self:
-            self.found = (query, [line_of(line) for line in lines])
+            self.found = (query, [sidebar_row_of(line) for line in lines])

@@ -83,14 +83,14 @@ class Sharing(rx.State):
     @remote
     async def set_visibility(self, visibility: Found) -> None:
         """Say who finds the thread besides its members."""
-        await services().set_visibility(await who_asks(self), thread_in_address(self), Visibility(visibility))
+        await services().members.set_visibility(await who_asks(self), thread_in_address(self), Visibility(visibility))
         await self._refresh()
 
     @remote
     async def make_invite(self, role: Given, lasts: Lasts) -> Any:
         """Make an invite and show its link, this once."""
         thread_id = thread_in_address(self)
-        _, secret = await services().invite(await who_asks(self), thread_id, MemberRole(role), LASTS[lasts])
+        _, secret = await services().members.invite(await who_asks(self), thread_id, MemberRole(role), LASTS[lasts])
         await self._refresh()
         # The browser's own word for where it is, as its handshake gave it.
         return rx.set_value(INVITE_LINK_ID, f"{self.router.headers.origin}/join/{secret}")
@@ -98,36 +98,36 @@ class Sharing(rx.State):
     @remote
     async def withdraw(self, invite_id: Id) -> None:
         """Let an invite bring nobody any more."""
-        await services().withdraw(await who_asks(self), thread_in_address(self), invite_id)
+        await services().members.withdraw(await who_asks(self), thread_in_address(self), invite_id)
         await self._refresh()
 
     @remote
     async def set_role(self, member_id: Id, role: Given) -> None:
         """Make a member a viewer or a viewer a member."""
-        await services().set_role(await who_asks(self), thread_in_address(self), member_id, MemberRole(role))
+        await services().members.set_role(await who_asks(self), thread_in_address(self), member_id, MemberRole(role))
         await self._refresh()
 
     @remote
     async def remove(self, member_id: Id) -> None:
         """Make somebody a stranger to the thread."""
-        await services().remove_member(await who_asks(self), thread_in_address(self), member_id)
+        await services().members.remove(await who_asks(self), thread_in_address(self), member_id)
         await self._refresh()
 
     @remote
     async def hand_over(self, member_id: Digits) -> None:
         """Make somebody else the owner."""
-        await services().hand_over(await who_asks(self), thread_in_address(self), int(member_id))
+        await services().members.hand_over(await who_asks(self), thread_in_address(self), int(member_id))
         await self._refresh()
 
     @remote
     async def leave(self) -> Any:
         """Be a member no more, and go home."""
-        await services().leave(await who_asks(self), thread_in_address(self))
+        await services().members.leave(await who_asks(self), thread_in_address(self))
         return rx.redirect("/", replace=True)
 
     async def _refresh(self) -> None:
         thread_id = thread_in_address(self)
-        members, invites = await services().members(await who_asks(self), thread_id)
+        members, invites = await services().members.listed(await who_asks(self), thread_id)
         async with self:
             update_vars(
                 self,

@@ -318,7 +318,7 @@ def _invitation() -> rx.Component:
         rx.el.h2(words.EMPTY_TITLE, class_name="text-xl font-semibold tracking-tight text-balance"),
         rx.el.p(
             rx.cond(
-                Transcript.reply_mode == "always",
+                Transcript.settings["reply_mode"] == "always",
                 words.EMPTY_TEXT_ALWAYS,
                 rx.fragment(
                     words.EMPTY_TEXT_BEFORE,

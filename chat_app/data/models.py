@@ -3,7 +3,10 @@
 from datetime import date, datetime
 from enum import StrEnum
 from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
+from pydantic import ConfigDict, field_validator
 from sqlmodel import Field, SQLModel
+from chat_app.settings import MODEL_LENGTH
+from tributary_streams import Granularity
 from tributary_streams import UtcDateTime, new_id, string_enum, utc_now
 
 
@@ -83,7 +86,26 @@ class Session(SQLModel, table=True):
     ended: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
-class Thread(SQLModel, table=True):
+class ThreadSettings(SQLModel):
+    """What the owner of a thread can set for its next replies; "" is for what the server says.
+
+    `reply_mode` says which messages the AI answers, `model` which model does, and `granularity` in what pieces others
+    get a reply (a value of `Granularity`). Whoever validates a mapping gets a `ValidationError` for an unknown name.
+    """
+
+    model_config = ConfigDict(extra="forbid")  # pyright: ignore[reportAssignmentType]  # SQLModel has a type of its own
+
+    reply_mode: ReplyMode = Field(default=ReplyMode.MENTION, sa_type=string_enum(ReplyMode))  # pyright: ignore[reportArgumentType]  # SQLModel types sa_type as a class
+    model: str = Field(default="", max_length=MODEL_LENGTH)
+    granularity: str = Field(default="", max_length=16)
+
+    @field_validator("granularity")
+    @classmethod
+    def _is_granularity(cls, granularity: str) -> str:
+        return Granularity(granularity).value if granularity else ""
+
+
+class Thread(ThreadSettings, table=True):
     """A conversation. `version` grows with every change that its page shows, `last_position` with every message.
 
     `access_version` grows with every change of who may do what in it. `active` is when somebody wrote in it last,
@@ -94,10 +116,7 @@ class Thread(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True, max_length=22)
     title: str = Field(default="", max_length=120)
     owner_id: int = Field(foreign_key="user.id", index=True)
-    reply_mode: ReplyMode = Field(default=ReplyMode.MENTION, sa_type=string_enum(ReplyMode))  # pyright: ignore[reportArgumentType]  # SQLModel types sa_type as a class
     visibility: Visibility = Field(default=Visibility.OPEN, sa_type=string_enum(Visibility))  # pyright: ignore[reportArgumentType]
-    model: str = Field(default="", max_length=120)
-    granularity: str = Field(default="", max_length=16)
     version: int = 0
     access_version: int = 0
     last_position: int = 0
@@ -117,8 +136,10 @@ class Member(SQLModel, table=True):
     invite_id: int | None = Field(default=None, foreign_key="invite.id")
 
 
-class Reading(SQLModel, table=True):
+class ReadReceipt(SQLModel, table=True):
     """The position of the last message that someone has read in a thread, member or not."""
+
+    __tablename__ = "reading"  # pyright: ignore[reportAssignmentType]  # SQLModel declares it as a directive
 
     user_id: int = Field(primary_key=True, foreign_key="user.id")
     thread_id: str = Field(primary_key=True, foreign_key="thread.id", index=True, max_length=22)
@@ -191,8 +212,10 @@ class Attempt(SQLModel, table=True):
     tab: str = Field(default="", max_length=64)
 
 
-class Usage(SQLModel, table=True):
+class DailyUsage(SQLModel, table=True):
     """Tokens that somebody has spent or reserved on a day (UTC); `spender` is a person's id, or 0 for all together."""
+
+    __tablename__ = "usage"  # pyright: ignore[reportAssignmentType]
 
     day: date = Field(primary_key=True)
     spender: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -200,7 +223,7 @@ class Usage(SQLModel, table=True):
 
 
 class Reservation(SQLModel, table=True):
-    """What a reply under way may cost at most, as counted in `Usage` until it is settled.
+    """What a reply under way may cost at most, as counted in `DailyUsage` until it is settled.
 
     It names its stream, but outlives it: what was deleted in mid-stream has to be settled too.
     """

@@ -12,10 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.db import Database
 from chat_app.data.models import Thread, Visibility
+from chat_app.people.identity import Identity
 from chat_app.threads import thread_views
 from chat_app.threads.thread_views import ThreadView
 from tributary_streams import DATABASE_AWAY, Row, probe_row, utc_now
@@ -30,12 +32,12 @@ COMMITS_APART, CLOCKS_APART = timedelta(minutes=1), timedelta(hours=2)
 """By how much a change may seem older than another that was committed before it: usually, and with clocks set apart."""
 CHANGES = 500
 """Changed threads that one look takes in at most."""
-OnDirectory = Callable[[Mapping[str, "ThreadLine | None"]], None]
+OnDirectory = Callable[[Mapping[str, "SidebarThread | None"]], None]
 """Told the lines of a person's list that are new or other, by thread; None is one that is gone. It must not block."""
 
 
 @dataclass(frozen=True)
-class ThreadLine:
+class SidebarThread:
     """A thread as a person's sidebar lists it.
 
     `active` is when somebody wrote in it last, in seconds since the epoch. `unread` counts what was added since this
@@ -50,12 +52,12 @@ class ThreadLine:
 
 
 @dataclass
-class _Reader:
+class _Listener:
     user_id: int
-    told: dict[str, ThreadLine] | None = None
+    told: dict[str, SidebarThread] | None = None
     """What this listener was told as the whole list, until the next look: it may have been read before the last one."""
 
-    def tell(self, listener: OnDirectory, changes: Mapping[str, ThreadLine | None]) -> None:
+    def tell(self, listener: OnDirectory, changes: Mapping[str, SidebarThread | None]) -> None:
         if self.told is not None:
             self.told.update({key: line for key, line in changes.items() if line is not None})
         if changes:
@@ -74,7 +76,7 @@ class Directory:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._listeners: dict[OnDirectory, _Reader] = {}
+        self._listeners: dict[OnDirectory, _Listener] = {}
         self._open: dict[str, ThreadView] = {}
         self._own: dict[int, dict[str, ThreadView]] = {}
         self._live: Set[str] = frozenset()
@@ -91,7 +93,7 @@ class Directory:
     @contextmanager
     def watched(self, user_id: int, listener: OnDirectory) -> Generator[None]:
         """Hear of changes of this person's list for the time of the block."""
-        self._listeners[listener] = _Reader(user_id)
+        self._listeners[listener] = _Listener(user_id)
         try:
             yield
         finally:
@@ -105,7 +107,7 @@ class Directory:
 
     def seen(
         self, listener: OnDirectory, threads: Sequence[ThreadView], readings: Mapping[tuple[int, str], int]
-    ) -> list[ThreadLine]:
+    ) -> list[SidebarThread]:
         """This listener's list and its person's readings were read; what changed while they were is told soon."""
         reader = self._listeners[listener]
         user_id = reader.user_id
@@ -120,11 +122,21 @@ class Directory:
         reader.told = {line.id: line for line in lines}
         return lines
 
-    def lines_of(
-        self, user_id: int, threads: Sequence[ThreadView], readings: Mapping[tuple[int, str], int]
-    ) -> list[ThreadLine]:
-        """The lines of threads that were read for somebody, for a page that is told nothing more."""
-        return [_line_of(thread, readings.get((user_id, thread.id)), self._live) for thread in threads]
+    async def lines(self, who: Identity) -> list[SidebarThread]:
+        """This person's list, the most recently active first, for a page that is told nothing more."""
+        async with self._database.read() as session:
+            return await self._lines_of(session, who, await thread_views.listed(session, who.user_id))
+
+    async def find(self, who: Identity, words: str) -> list[SidebarThread]:
+        """The threads that this person's list may have and whose titles have these words, some at most."""
+        async with self._database.read() as session:
+            return await self._lines_of(session, who, await thread_views.with_title(session, who.user_id, words))
+
+    async def _lines_of(
+        self, session: AsyncSession, who: Identity, threads: Sequence[ThreadView]
+    ) -> list[SidebarThread]:
+        readings = await thread_views.read_positions(session, [who.user_id], [thread.id for thread in threads])
+        return [_line_of(thread, readings.get((who.user_id, thread.id)), self._live) for thread in threads]
 
     def read_up_to(self, user_id: int, thread_id: str, position: int) -> None:
         """This person has read a thread up to there: all their tabs are to know at once."""
@@ -163,7 +175,7 @@ class Directory:
                 live = await thread_views.live_threads(session)
                 changed = await thread_views.changed_since(session, self._read_until - apart, CHANGES)
                 unknown = self._readings_unknown(listed, changed)
-                readings = await thread_views.readings(session, self._read_up_to.keys(), unknown)
+                readings = await thread_views.read_positions(session, self._read_up_to.keys(), unknown)
             self._read_until, self._read_at = now, self._clock()
         except DATABASE_AWAY as error:
             self._latest = None
@@ -213,7 +225,7 @@ class Directory:
 
     def _changes(
         self, user_id: int, own: dict[str, ThreadView], changed: Sequence[tuple[ThreadView, Set[int]]], step: "_Step"
-    ) -> dict[str, ThreadLine | None]:
+    ) -> dict[str, SidebarThread | None]:
         """Bring this person's own threads up to date, and return the lines of their list that are others now."""
         had = {key: own.get(key) for key in step.touched & own.keys()}
         for thread, listed_by in changed:
@@ -231,12 +243,12 @@ class Directory:
         }
         return {thread_id: line for thread_id, (line, is_other) in lines.items() if is_other}
 
-    def _whole(self, user_id: int) -> dict[str, ThreadLine]:
+    def _whole(self, user_id: int) -> dict[str, SidebarThread]:
         threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
         threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
         return {thread.id: self._line(user_id, thread) for thread in threads[: thread_views.LISTED]}
 
-    def _line(self, user_id: int, thread: ThreadView) -> ThreadLine:
+    def _line(self, user_id: int, thread: ThreadView) -> SidebarThread:
         return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), self._live)
 
 
@@ -256,20 +268,20 @@ class _Step:
 
     def of_own(
         self, thread_id: str, was: ThreadView | None, now: ThreadView | None, read_up_to: int | None
-    ) -> tuple[ThreadLine | None, bool]:
+    ) -> tuple[SidebarThread | None, bool]:
         """The same for who had the thread as `was` in a list of their own, and has it as `now`."""
         (were_open, are_open), (were_live, live) = self._open, self._live
         was, now = was or were_open.get(thread_id), now or are_open.get(thread_id)
         line = now and _line_of(now, read_up_to, live)
         return line, line != (was and _line_of(was, read_up_to, were_live))
 
-    def _of_open(self, thread_id: str, read_up_to: int | None) -> tuple[ThreadLine | None, bool]:
+    def _of_open(self, thread_id: str, read_up_to: int | None) -> tuple[SidebarThread | None, bool]:
         return self.of_own(thread_id, None, None, read_up_to)
 
 
-def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> ThreadLine:
+def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> SidebarThread:
     unread, is_live = _unread(thread, read_up_to), thread.id in live
-    return ThreadLine(thread.id, thread.title, int(thread.active.timestamp()), unread, is_live)
+    return SidebarThread(thread.id, thread.title, int(thread.active.timestamp()), unread, is_live)
 
 
 def _unread(thread: ThreadView, read_up_to: int | None) -> int:

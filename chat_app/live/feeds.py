@@ -123,7 +123,7 @@ class ThreadFeed:
         async with self._database.read() as session:
             thread = await thread_views.thread(session, thread_id)
             messages = await message_views.messages_changed_since(session, thread_id, version)
-            people = await message_views.people(session, sorted({message.author_id for message in messages}))
+            people = await message_views.authors(session, messages)
             is_same = thread.access_version == access_version
             roles = None if is_same else await thread_views.roles(session, thread_id)
         return ThreadChange(thread, messages, people, roles)
@@ -158,8 +158,35 @@ class Endings:
 
     kinds = frozenset({"session"})
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        """`wake` makes the tailer tick: there is something to ask for. It must not block."""
+        self._wake = wake
         self._listeners: dict[OnEnd, str] = {}
+        self._waiting: set[asyncio.Event] = set()
+
+    async def until_ended(self, session: str) -> bool:
+        """Wait until the session with this hash is ended, from wherever; False if the server stops first."""
+        woken = asyncio.Event()
+        is_ended = False
+
+        def end() -> None:
+            nonlocal is_ended
+            is_ended = True
+            woken.set()
+
+        with self.watched(session, end):
+            self._waiting.add(woken)
+            self._wake()
+            try:
+                await woken.wait()
+            finally:
+                self._waiting.discard(woken)
+        return is_ended
+
+    def end_all(self) -> None:
+        """Let nobody wait any more: the server stops."""
+        for woken in self._waiting:
+            woken.set()
 
     @contextmanager
     def watched(self, session: str, listener: OnEnd) -> Generator[None]:

@@ -1,5 +1,6 @@
-"""Readers: one reply for whoever joins it outside of a page, from any offset: by deltas where this process writes it,
-by chunks otherwise.
+"""HTTP readers: one reply for a client that joins it outside of a page, from any offset.
+
+It comes by deltas where this process writes it, and by chunks where another one does.
 
 Like a tab, a reader queues nothing. At its own pace it takes what it has not had from text that is held once.
 """
@@ -20,7 +21,7 @@ AT_ONCE = 16_000
 """Code points that a reader takes at once, and holds while it waits for whoever reads slowly."""
 
 
-class _Reader:
+class _HttpReader:
     def __init__(self, who: Identity) -> None:
         self.who = who
         self.woken = asyncio.Event()
@@ -40,7 +41,7 @@ class _Reader:
         self.woken.set()
 
 
-class Readers:
+class HttpReaders:
     """Who reads which reply in this process."""
 
     def __init__(self, database: Database, hub: Hub, tailer: Tailer, *, feed: ThreadFeed, endings: Endings) -> None:
@@ -49,7 +50,7 @@ class Readers:
         self._tailer = tailer
         self._feed = feed
         self._endings = endings
-        self._reading: dict[StreamId, set[_Reader]] = {}
+        self._reading: dict[StreamId, set[_HttpReader]] = {}
         self._is_over = False
 
     def channel_opened(self, stream_id: StreamId) -> None:
@@ -76,7 +77,7 @@ class Readers:
             ThreadUnknown: there is no such stream for this person, or not any more.
             SignedOut: the session by which they were recognised was ended meanwhile.
         """
-        reader = _Reader(who)
+        reader = _HttpReader(who)
         with ExitStack() as stack:
             readers = self._reading.setdefault(stream_id, set())
             readers.add(reader)
@@ -87,7 +88,7 @@ class Readers:
             async for item in self._items(stack, reader, stream_id, tail, offset):
                 yield item
 
-    async def _watch_access(self, stack: ExitStack, reader: _Reader, stream_id: StreamId) -> None:
+    async def _watch_access(self, stack: ExitStack, reader: _HttpReader, stream_id: StreamId) -> None:
         async with self._database.read() as session:
             thread = await thread_views.thread_of(session, stream_id, reader.who.user_id)
         stack.enter_context(self._feed.watched(thread.id, reader.thread_changed))
@@ -95,7 +96,7 @@ class Readers:
         self._feed.seen(thread.id, thread.version)
 
     async def _items(
-        self, stack: ExitStack, reader: _Reader, stream_id: StreamId, tail: Tail, offset: int
+        self, stack: ExitStack, reader: _HttpReader, stream_id: StreamId, tail: Tail, offset: int
     ) -> AsyncGenerator[Piece | End]:
         channel: GrowingText | None = None
         while not self._is_over:
@@ -119,7 +120,7 @@ class Readers:
             else:
                 await reader.woken.wait()
 
-    def _forget(self, stream_id: StreamId, reader: _Reader) -> None:
+    def _forget(self, stream_id: StreamId, reader: _HttpReader) -> None:
         readers = self._reading[stream_id]
         readers.discard(reader)
         if not readers:

@@ -1,7 +1,7 @@
-"""The bell: server processes on one PostgreSQL tell each other that something was committed, so that all look at once.
+"""The notifier: server processes on one PostgreSQL tell each other that something was committed, so that all look soon.
 
-It carries no news, only that there are some; whoever hears it reads. So a ring that is lost, or a connection that is,
-costs the time until the next tick and nothing else. On SQLite there is none: the file itself says when it has changed.
+A notice carries no news, only that there are some; the process that hears it reads. A notice or a connection that is
+lost costs the time until the next tick and nothing else. On SQLite there is none: the file says when it has changed.
 """
 
 import asyncio
@@ -24,32 +24,32 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "tributary"
 EVERY = 0.1
-"""Seconds between two rings of one process, and between two looks that rings of others cause: each ring takes a lock
-that all who notify share."""
+"""Seconds between two notices of one process, and between two looks that notices of others cause: each notice takes a
+lock that all processes share."""
 LONGEST = 4_000
-"""Characters that a ring says at most; PostgreSQL takes fewer than 8,000 bytes."""
+"""Characters of a notice at most; PostgreSQL takes fewer than 8,000 bytes."""
 ANYBODY = "*"
-"""Stands for streams in a ring that concerns everybody."""
+"""Stands for the streams in a notice that concerns everybody."""
 AGAIN_AFTER, AT_MOST = 1.0, 30.0
 """Seconds until a lost connection is tried again, at first and after many failures."""
 KEEP_ALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Seconds, seconds, times: so that a connection that is dead without a word is missed within a minute."""
 
 
-class Bell:
-    """Rings for the other processes, and hears them. `run` is its task; without it the tick finds everything."""
+class Notifier:
+    """Notifies the other processes, and hears them. `run` is its task; without it the tick finds everything."""
 
     def __init__(
-        self, database: Database, *, concerns: Callable[[Collection[StreamId]], bool], on_ring: Callable[[], None]
+        self, database: Database, *, concerns: Callable[[Collection[StreamId]], bool], on_notice: Callable[[], None]
     ) -> None:
         """Args:
         database: on SQLite there is nothing to do.
         concerns: whether any of these streams is watched here; like the following it must not block.
-        on_ring: called when another process has committed something that may concern this one.
+        on_notice: called when another process has committed something that may concern this one.
         """
         self._database = database
         self._concerns = concerns
-        self._on_ring = on_ring
+        self._on_notice = on_notice
         self._name = secrets.token_hex(8)
         self._grown: set[StreamId] = set()
         self._is_for_anybody = False
@@ -57,7 +57,7 @@ class Bell:
         self._next_look: asyncio.TimerHandle | None = None
         self._looked_at = float("-inf")
 
-    def ring(self, grown: Collection[StreamId] | None = None) -> None:
+    def notify(self, grown: Collection[StreamId] | None = None) -> None:
         """Say soon that something was committed: that these streams have grown, or without them anything at all."""
         if self._database.is_sqlite:
             return
@@ -69,13 +69,13 @@ class Bell:
             self._has_news.set()
 
     async def run(self) -> None:
-        """Ring and listen for ever."""
+        """Notify and listen for ever."""
         if self._database.is_sqlite:
             return
         try:
             async with asyncio.TaskGroup() as parts:
-                parts.create_task(self._tell_for_ever(), name="bell")
-                parts.create_task(self._listen_for_ever(), name="ear")
+                parts.create_task(self._tell_for_ever(), name="notifier")
+                parts.create_task(self._listen_for_ever(), name="listener")
         finally:
             if self._next_look is not None:
                 self._next_look.cancel()
@@ -138,4 +138,4 @@ class Bell:
     def _look(self) -> None:
         self._next_look = None
         self._looked_at = asyncio.get_running_loop().time()
-        self._on_ring()
+        self._on_notice()

@@ -79,7 +79,7 @@ class _Thread:
                 timer.cancel()
 
 
-class Presence:
+class PresenceTracker:
     """The threads of this process that somebody has open."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Readings: how far people have read, noted in memory and stored together, now and then."""
+"""Read receipts: how far people have read, noted in memory and stored together, now and then."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from chat_app.data.db import Database
-from chat_app.data.models import Reading, Thread
+from chat_app.data.models import ReadReceipt, Thread
 from tributary_streams import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ STORE_EVERY = 3.0
 INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class Readings:
+class ReadReceipts:
     """The readings of this process that are not stored yet. `run` is its task."""
 
     def __init__(self, database: Database, on_note: Callable[[int, str, int], None] = lambda *_: None) -> None:
@@ -52,13 +52,13 @@ class Readings:
         if not noted:
             return
         insert = INSERTS[self._database.engine.dialect.name]
-        readings = insert(Reading).from_select(
+        readings = insert(ReadReceipt).from_select(
             ["user_id", "thread_id", "position"],
             select(bindparam("reader", type_=Integer), col(Thread.id), bindparam("read_up_to", type_=Integer)).where(
                 col(Thread.id) == bindparam("thread"), col(Thread.deleted).is_(None)
             ),
         )
-        before, now = col(Reading.position), readings.excluded.position
+        before, now = col(ReadReceipt.position), readings.excluded.position
         readings = readings.on_conflict_do_update(
             index_elements=["user_id", "thread_id"], set_={"position": case((now > before, now), else_=before)}
         )

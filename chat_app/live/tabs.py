@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from chat_app.data.db import Database
 from chat_app.data.models import MemberRole
-from chat_app.live.directory import Directory, ThreadLine
+from chat_app.live.directory import Directory, SidebarThread
 from chat_app.live.feeds import Endings, ThreadChange, ThreadFeed
 from chat_app.live.pace import Pace
-from chat_app.live.presence import Crowd, Presence
-from chat_app.live.read_receipts import Readings
+from chat_app.live.presence import Crowd, PresenceTracker
+from chat_app.live.read_receipts import ReadReceipts
 from chat_app.people.identity import Identity
 from chat_app.refusals import ThreadUnknown
 from chat_app.threads import message_views, thread_views
@@ -62,9 +62,9 @@ class TabUpdate:
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
     """What this person may do with the thread."""
-    lines: list[ThreadLine] | None = None
+    lines: list[SidebarThread] | None = None
     """The whole list of threads, in place of what was listed before."""
-    line_changes: dict[str, ThreadLine | None] = field(default_factory=dict)
+    line_changes: dict[str, SidebarThread | None] = field(default_factory=dict)
     """Lines of the list that are new or other since, by thread; None is one that is gone."""
     crowd: Crowd | None = None
     """Who is on the thread."""
@@ -189,7 +189,7 @@ class Tab:
         """The thread as this tab was told it."""
         self._people: dict[int, tuple[str, int]] = {}
         """Whose names this tab was told, or will be next."""
-        self._line_changes: dict[str, ThreadLine | None] = {}
+        self._line_changes: dict[str, SidebarThread | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
         self._marks_due = 0.0
@@ -264,7 +264,7 @@ class Tab:
         position = min(self._newest, live - 1)
         if self._read_up_to is None or position > self._read_up_to:
             self._read_up_to = position
-            self._tabs.readings.note(self.who.user_id, self.thread_id, position)
+            self._tabs.read_receipts.note(self.who.user_id, self.thread_id, position)
 
     async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
         """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
@@ -367,7 +367,9 @@ class Tab:
                     messages = await message_views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await thread_views.roles(session, self.thread_id, self.who.user_id)
                 listed = await thread_views.listed(session, self.who.user_id)
-                readings = await thread_views.readings(session, [self.who.user_id], [entry.id for entry in listed])
+                readings = await thread_views.read_positions(
+                    session, [self.who.user_id], [entry.id for entry in listed]
+                )
                 unread = await message_views.first_unread(session, self.thread_id, self.who.user_id)
                 authors = sorted({message.author_id for message in messages} | {self.who.user_id})
                 people = await message_views.people(session, authors)
@@ -506,7 +508,7 @@ class Tab:
         self._people |= new
         self._news.people |= new
 
-    def _list_changed(self, changes: Mapping[str, ThreadLine | None]) -> None:
+    def _list_changed(self, changes: Mapping[str, SidebarThread | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
             self._line_changes |= changes
             self._woken.set()
@@ -556,8 +558,8 @@ class Tabs:
         feed: ThreadFeed,
         directory: Directory,
         endings: Endings,
-        readings: Readings,
-        presence: Presence,
+        read_receipts: ReadReceipts,
+        presence: PresenceTracker,
         pace: Pace | None = None,
     ) -> None:
         self.database = database
@@ -567,7 +569,7 @@ class Tabs:
         self.feed = feed
         self.directory = directory
         self.endings = endings
-        self.readings = readings
+        self.read_receipts = read_receipts
         self.presence = presence
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
@@ -587,7 +589,23 @@ class Tabs:
             if self._open.get(token) is tab:
                 del self._open[token]
 
-    def on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
+    async def show_earlier(self, who: Identity, thread_id: str, message_id: int, *, tab: str) -> list[MessageView]:
+        """Let this person's tab, if it is open, show the messages before one of the thread; return them.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        while True:
+            if (shown_in := self._on_thread(tab, who, thread_id)) is not None:
+                await shown_in.drained()
+            async with self.database.read() as session:
+                thread = await thread_views.find(session, thread_id, who.user_id)
+                found, has_more = await message_views.page_of_messages(session, thread_id, before=message_id)
+                people = await message_views.authors(session, found)
+            if shown_in is None or shown_in.show_earlier(thread, found, people, has_more=has_more):
+                return found
+
+    def _on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
         """This person's tab of that name, if it is open on the thread."""
         tab = self._open.get(token)
         return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None

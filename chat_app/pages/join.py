@@ -27,7 +27,7 @@ class Join(rx.State):
             update_vars(self, is_unknown=False)
             update_vars(await self.get_state(Viewer), notice="")
         try:
-            thread_id = await services().join(await who_asks(self), invite_in_address(self))
+            thread_id = await services().members.join(await who_asks(self), invite_in_address(self))
         except InviteUnknown:
             async with self:
                 self.is_unknown = True

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.data.models import Attempt, Reservation, Usage
+from chat_app.data.models import Attempt, DailyUsage, Reservation
 from chat_app.refusals import UsedUp, in_words
 from chat_app.replies.context import CHARS_PER_TOKEN
 from chat_app.settings import Settings
@@ -53,7 +53,7 @@ class Budget:
             (EVERYBODY, self._in_all, "The AI's tokens for today are used up"),
             (person, self._per_person, "Whoever asked has used up their tokens for today"),
         ):
-            row = insert(Usage).values(day=reserved.day, spender=spender, tokens=0)
+            row = insert(DailyUsage).values(day=reserved.day, spender=spender, tokens=0)
             await session.execute(row.on_conflict_do_nothing())
             if not await _add(session, reserved.day, spender, tokens_in + self._reply, limit=limit):
                 wait = in_words((_midnight_after(now) - now).total_seconds())
@@ -101,10 +101,10 @@ class Budget:
 
 async def _add(session: AsyncSession, day: date, spender: int, tokens: int, *, limit: int = 0) -> bool:
     """Add to what is counted; False if the limit is reached already. One statement decides, whoever else adds."""
-    counted = update(Usage).where(col(Usage.day) == day, col(Usage.spender) == spender)
+    counted = update(DailyUsage).where(col(DailyUsage.day) == day, col(DailyUsage.spender) == spender)
     if limit:
-        counted = counted.where(col(Usage.tokens) < limit)
-    counted = counted.values(tokens=Usage.tokens + tokens).execution_options(synchronize_session=False)
+        counted = counted.where(col(DailyUsage.tokens) < limit)
+    counted = counted.values(tokens=DailyUsage.tokens + tokens).execution_options(synchronize_session=False)
     return cast("CursorResult[Any]", await session.execute(counted)).rowcount == 1
 
 

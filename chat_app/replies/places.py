@@ -1,4 +1,4 @@
-"""Turns at the model, so that neither one person nor all together ask more of it at once than the server allows."""
+"""Places at the model: how many replies it writes at once, for one person and for all, and who waits for a place."""
 
 import asyncio
 from collections import Counter
@@ -14,10 +14,10 @@ class _Waiting:
     may_go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Turns:
-    """At most so many at once, and so many of one person; who has to wait goes in order of arrival.
+class Places:
+    """At most so many replies at once, and so many for one person; the others wait in order of arrival.
 
-    Somebody who waits for their own turns to end lets others pass.
+    A person who waits for their own replies to end lets others pass.
     """
 
     def __init__(self, *, per_person: int, at_once: int) -> None:
@@ -26,16 +26,16 @@ class Turns:
         self._taken: Counter[int] = Counter()
         self._waiting: list[_Waiting] = []
         self.has_moved = asyncio.Event()
-        """Set whenever `line` has changed; whoever looks clears it."""
+        """Set whenever `queue` has changed; its reader clears it."""
 
     @property
-    def line(self) -> list[str]:
-        """The names of those who wait, who is to go next first."""
+    def queue(self) -> list[str]:
+        """The names of those who wait; the first one goes next."""
         return [waiting.name for waiting in self._waiting]
 
     @asynccontextmanager
-    async def turn(self, name: str, person: int) -> AsyncGenerator[None]:
-        """Have a turn for the time of the block, once it is to be had; until then `name` stands in the line."""
+    async def place(self, name: str, person: int) -> AsyncGenerator[None]:
+        """Hold a place for the time of the block; until there is one, `name` stands in the queue."""
         if self._waiting or not self._is_free_for(person):
             await self._wait(name, person)
         else:

@@ -15,7 +15,7 @@ from chat_app.data.models import (
     Invite,
     Member,
     Message,
-    Reading,
+    ReadReceipt,
     Thread,
 )
 from chat_app.replies.budget import Budget
@@ -114,7 +114,7 @@ async def clear_deleted(session: AsyncSession, before: datetime) -> bool:
             delete(Message).where(col(Message.thread_id) == thread_id),
             delete(Member).where(col(Member.thread_id) == thread_id),
             delete(Invite).where(col(Invite.thread_id) == thread_id),
-            delete(Reading).where(col(Reading.thread_id) == thread_id),
+            delete(ReadReceipt).where(col(ReadReceipt.thread_id) == thread_id),
             delete(Thread).where(col(Thread.id) == thread_id),
         ):
             await session.execute(rows.execution_options(synchronize_session=False))

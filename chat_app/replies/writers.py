@@ -1,4 +1,4 @@
-"""Replies: each begins once, asks the model in its turn, is written to its end; at shutdown its text is stored."""
+"""Writers: the replies of this process, each begun once and written to its end; at shutdown their text is stored."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from chat_app.refusals import UsedUp
 from chat_app.replies import context
 from chat_app.replies.budget import Budget
 from chat_app.replies.llm import OnWait, Turn
-from chat_app.replies.places import Turns
+from chat_app.replies.places import Places
 from chat_app.settings import Settings
 from chat_app.threads import attempts
 from tributary_streams import (
@@ -78,7 +78,7 @@ class Model(Protocol):
         ...
 
 
-class Replies:
+class Writers:
     """The replies that this process writes, and, found by its sweep, those that nobody does."""
 
     def __init__(
@@ -139,7 +139,7 @@ class Replies:
             expiry=settings.chat_lease_expiry,
             every=settings.chat_sweep_every,
         )
-        self._turns = Turns(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
+        self._places = Places(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
         self._writing = Tasks()
@@ -234,7 +234,7 @@ class Replies:
             if row is None:
                 return  # deleted before it began
             attempt, thread = row
-            async with self._turns.turn(stream_id, attempt.asked_by):
+            async with self._places.place(stream_id, attempt.asked_by):
                 await self._write_now(stream_id, attempt, thread)
         finally:
             self._begun.discard(stream_id)
@@ -244,16 +244,16 @@ class Replies:
         """Say of each reply that waits what its place is, whenever that has changed: for all together, now and then."""
         told: dict[str, str] = {}
         while True:
-            await self._turns.has_moved.wait()
-            self._turns.has_moved.clear()
-            places = {name: waiting_at(place) for place, name in enumerate(self._turns.line, start=1)}
+            await self._places.has_moved.wait()
+            self._places.has_moved.clear()
+            places = {name: waiting_at(place) for place, name in enumerate(self._places.queue, start=1)}
             changed = {name: said for name, said in places.items() if told.get(name) != said}
             try:
                 if changed:
                     await self._keep_waiting(changed)
             except DATABASE_AWAY as error:
                 logger.warning("places in the line could not be told (%s); trying again", type(error).__name__)
-                self._turns.has_moved.set()
+                self._places.has_moved.set()
                 await asyncio.sleep(RETRY_AFTER)
                 continue
             told = places

@@ -1,5 +1,6 @@
 """Attempts: the streams that answer a message, one after the other, and the reply that they write."""
 
+from collections.abc import Sequence
 from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, and_, select
@@ -10,7 +11,16 @@ from chat_app.data.models import Attempt, AttemptKind, Message, Role, Thread
 from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
 from chat_app.threads.access import Verb, may, refusal
 from chat_app.threads.versions import next_version, raise_version
-from tributary_streams import Stream, StreamId, StreamStatus, create_stream, read_text
+from tributary_streams import (
+    STOPPED,
+    Stream,
+    StreamId,
+    StreamStatus,
+    close_pending,
+    create_stream,
+    read_text,
+    request_stop,
+)
 
 Ts = TypeVarTuple("Ts")
 
@@ -153,9 +163,17 @@ async def _ended_reply(
     return thread, reply, attempt, stream
 
 
+async def end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> None:
+    """End streams that nobody will read: close those that have not begun, and ask the writers of the others to stop."""
+    for stream_id in stream_ids:
+        if not await close_pending(session, stream_id, STOPPED):
+            await request_stop(session, stream_id)
+
+
 async def message_refusal(
     session: AsyncSession, thread_id: str, message_id: int, user_id: int
 ) -> ThreadUnknown | NotPermitted:
+    """Why a query that says `may` found no message: whoever may not read a thread is not told that it is there."""
     query = select(col(Message.id)).where(*is_in(thread_id, message_id))
     is_there = (await session.execute(query)).first() is not None
     return await refusal(session, thread_id, user_id) if is_there else ThreadUnknown(thread_id)
@@ -169,6 +187,7 @@ def is_in(thread_id: str, message_id: int) -> tuple[ColumnElement[bool], ...]:
 async def answer(
     session: AsyncSession, thread: Thread, prompt_id: int, asked_by: int, *, tab: str, model: str
 ) -> StreamId:
+    """Add the reply to a message, with its first attempt and pending stream, which the tab of this name drives."""
     reply = Message(thread_id=thread.id, position=thread.last_position + 1, role=Role.ASSISTANT)
     thread.last_position += 1
     session.add(reply)

@@ -13,7 +13,9 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from chat_app.data.changes import Changes
 from chat_app.data.models import Invite, Member, MemberRole, Thread, User, Visibility
+from chat_app.people.identity import Identity
 from chat_app.people.secrets import hash_of
 from chat_app.refusals import InviteUnknown, SharingRefused, ThreadUnknown
 from chat_app.threads.access import Verb, may
@@ -48,7 +50,146 @@ class InviteView:
     expires: datetime
 
 
-async def listed(session: AsyncSession, thread_id: str, user_id: int) -> list[MemberView]:
+class Members:
+    """Who belongs to each thread of this server."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    async def listed(self, who: Identity, thread_id: str) -> tuple[list[MemberView], list[InviteView]]:
+        """A thread's members, the owner first and then by name; and its open invites, for whoever may share it.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+        """
+        async with self._changes.read() as session:
+            return await _members(session, thread_id, who.user_id), await _invites(session, thread_id, who.user_id)
+
+    async def set_visibility(self, who: Identity, thread_id: str, visibility: Visibility) -> None:
+        """Say who finds a thread besides its members.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+        """
+        async with self._changes.write() as session:
+            thread = await _shared_anew(session, thread_id, who.user_id)
+            thread.visibility = visibility
+
+    async def invite(self, who: Identity, thread_id: str, role: MemberRole, lasts: timedelta) -> tuple[InviteView, str]:
+        """Make an invite; return it and its secret, which is seen this once.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: it cannot give that role or last that long, or there are too many.
+        """
+        if role not in INVITABLE or not timedelta() < lasts <= LONGEST_INVITE:
+            msg = f"An invite makes somebody a member or a viewer, and lasts {LONGEST_INVITE.days} days at most."
+            raise SharingRefused(msg)
+        async with self._changes.write() as session:
+            await next_version(session, thread_id, who.user_id, may(Verb.SHARE, who.user_id))
+            if len(await _invites(session, thread_id, who.user_id)) >= INVITES:
+                msg = f"A thread can have {INVITES} invites. Withdraw one first."
+                raise SharingRefused(msg)
+            secret = secrets.token_urlsafe(INVITE_BYTES)
+            made = Invite(hash=hash_of(secret), thread_id=thread_id, role=role, expires=utc_now() + lasts)
+            session.add(made)
+            await session.flush()
+            return InviteView(made.id or 0, role, made.expires), secret
+
+    async def withdraw(self, who: Identity, thread_id: str, invite_id: int) -> None:
+        """Let an invite bring nobody any more; who came by it stays.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+        """
+        async with self._changes.write() as session:
+            await next_version(session, thread_id, who.user_id, may(Verb.SHARE, who.user_id))
+            await _withdraw(session, thread_id, invite_id)
+
+    async def join(self, who: Identity, secret: str) -> str:
+        """Become a member by an invite, or more of one than before; return the thread's id.
+
+        Raises:
+            InviteUnknown: there is no such invite any more.
+        """
+        query = select(Invite).where(col(Invite.hash) == hash_of(clean(secret)), *_is_open())
+        async with self._changes.write() as session:
+            found = (await session.execute(query)).scalar_one_or_none()
+            # The version first: it puts joining and withdrawing in line.
+            if found is None or not await raise_version(session, found.thread_id, col(Thread.deleted).is_(None)):
+                raise InviteUnknown
+            await session.refresh(found)
+            if found.withdrawn is not None:
+                raise InviteUnknown
+            member = await session.get(Member, (found.thread_id, who.user_id), populate_existing=True)
+            if member is None:
+                session.add(Member(thread_id=found.thread_id, user_id=who.user_id, role=found.role, invite_id=found.id))
+            elif member.role is MemberRole.VIEWER and found.role is MemberRole.MEMBER:
+                member.role, member.invite_id = found.role, found.id
+            await _access_changed(session, found.thread_id)
+            return found.thread_id
+
+    async def leave(self, who: Identity, thread_id: str) -> None:
+        """Be a member no more; an owner hands the thread over first.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they own it.
+        """
+        async with self._changes.write() as session:
+            await next_version(session, thread_id, who.user_id, may(Verb.LEAVE, who.user_id))
+            await _access_changed(session, thread_id)
+            await _remove(session, thread_id, who.user_id)
+
+    async def remove(self, who: Identity, thread_id: str, member_id: int) -> None:
+        """Make somebody a stranger to a thread; the invite by which they came is withdrawn with them.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: the owner cannot be removed.
+        """
+        async with self._changes.write() as session:
+            await _shared_anew(session, thread_id, who.user_id)
+            member = await _member(session, thread_id, member_id)
+            if member.invite_id is not None:
+                await _withdraw(session, thread_id, member.invite_id)
+            await _remove(session, thread_id, member_id)
+
+    async def set_role(self, who: Identity, thread_id: str, member_id: int, role: MemberRole) -> None:
+        """Make a member a viewer or a viewer a member.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: that is not to be had for this person.
+        """
+        if role not in INVITABLE:
+            msg = "There is one owner. Hand the thread over instead."
+            raise SharingRefused(msg)
+        async with self._changes.write() as session:
+            await _shared_anew(session, thread_id, who.user_id)
+            (await _member(session, thread_id, member_id)).role = role
+
+    async def hand_over(self, who: Identity, thread_id: str, member_id: int) -> None:
+        """Make a member the owner, and the owner a member.
+
+        Raises:
+            ThreadUnknown: there is no such thread for this person.
+            NotPermitted: they may not share it.
+            SharingRefused: that is nobody of the thread.
+        """
+        async with self._changes.write() as session:
+            thread = await _shared_anew(session, thread_id, who.user_id)
+            heir = await _member(session, thread_id, member_id)
+            (await session.get_one(Member, (thread_id, thread.owner_id))).role = MemberRole.MEMBER
+            heir.role, thread.owner_id = MemberRole.OWNER, member_id
+
+
+async def _members(session: AsyncSession, thread_id: str, user_id: int) -> list[MemberView]:
     """A thread's members, for whom may read it: the owner first, then by name.
 
     Raises:
@@ -66,7 +207,7 @@ async def listed(session: AsyncSession, thread_id: str, user_id: int) -> list[Me
     return [MemberView(user or 0, name, hue, role) for user, name, hue, role in (await session.execute(query)).all()]
 
 
-async def invites(session: AsyncSession, thread_id: str, user_id: int) -> list[InviteView]:
+async def _invites(session: AsyncSession, thread_id: str, user_id: int) -> list[InviteView]:
     """A thread's open invites, for whom may share it, the one that lasts longest first; nothing for anybody else."""
     query = (
         select(Invite)
@@ -76,131 +217,6 @@ async def invites(session: AsyncSession, thread_id: str, user_id: int) -> list[I
     )
     found = (await session.execute(query)).scalars()
     return [InviteView(invite.id or 0, invite.role, invite.expires) for invite in found]
-
-
-async def set_visibility(session: AsyncSession, thread_id: str, user_id: int, visibility: Visibility) -> None:
-    """Say who finds a thread besides its members.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-    """
-    thread = await _shared_anew(session, thread_id, user_id)
-    thread.visibility = visibility
-
-
-async def invite(
-    session: AsyncSession, thread_id: str, user_id: int, role: MemberRole, lasts: timedelta
-) -> tuple[InviteView, str]:
-    """Make an invite; return it and its secret, which is seen this once.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-        SharingRefused: it cannot give that role or last that long, or there are too many.
-    """
-    if role not in INVITABLE or not timedelta() < lasts <= LONGEST_INVITE:
-        msg = f"An invite makes somebody a member or a viewer, and lasts {LONGEST_INVITE.days} days at most."
-        raise SharingRefused(msg)
-    await next_version(session, thread_id, user_id, may(Verb.SHARE, user_id))
-    if len(await invites(session, thread_id, user_id)) >= INVITES:
-        msg = f"A thread can have {INVITES} invites. Withdraw one first."
-        raise SharingRefused(msg)
-    secret = secrets.token_urlsafe(INVITE_BYTES)
-    made = Invite(hash=hash_of(secret), thread_id=thread_id, role=role, expires=utc_now() + lasts)
-    session.add(made)
-    await session.flush()
-    return InviteView(made.id or 0, role, made.expires), secret
-
-
-async def withdraw(session: AsyncSession, thread_id: str, user_id: int, invite_id: int) -> None:
-    """Let an invite bring nobody any more; who came by it stays.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-    """
-    await next_version(session, thread_id, user_id, may(Verb.SHARE, user_id))
-    await _withdraw(session, thread_id, invite_id)
-
-
-async def join(session: AsyncSession, secret: str, user_id: int) -> str:
-    """Become a member by an invite, or more of one than before; return the thread's id.
-
-    Raises:
-        InviteUnknown: there is no such invite any more.
-    """
-    query = select(Invite).where(col(Invite.hash) == hash_of(clean(secret)), *_is_open())
-    found = (await session.execute(query)).scalar_one_or_none()
-    # The version first: it puts joining and withdrawing in line.
-    if found is None or not await raise_version(session, found.thread_id, col(Thread.deleted).is_(None)):
-        raise InviteUnknown
-    await session.refresh(found)
-    if found.withdrawn is not None:
-        raise InviteUnknown
-    member = await session.get(Member, (found.thread_id, user_id), populate_existing=True)
-    if member is None:
-        session.add(Member(thread_id=found.thread_id, user_id=user_id, role=found.role, invite_id=found.id))
-    elif member.role is MemberRole.VIEWER and found.role is MemberRole.MEMBER:
-        member.role, member.invite_id = found.role, found.id
-    await _access_changed(session, found.thread_id)
-    return found.thread_id
-
-
-async def leave(session: AsyncSession, thread_id: str, user_id: int) -> None:
-    """Be a member no more; an owner hands the thread over first.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they own it.
-    """
-    await next_version(session, thread_id, user_id, may(Verb.LEAVE, user_id))
-    await _access_changed(session, thread_id)
-    await _remove(session, thread_id, user_id)
-
-
-async def remove(session: AsyncSession, thread_id: str, user_id: int, member_id: int) -> None:
-    """Make somebody a stranger to a thread; the invite by which they came is withdrawn with them.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-        SharingRefused: the owner cannot be removed.
-    """
-    await _shared_anew(session, thread_id, user_id)
-    member = await _member(session, thread_id, member_id)
-    if member.invite_id is not None:
-        await _withdraw(session, thread_id, member.invite_id)
-    await _remove(session, thread_id, member_id)
-
-
-async def set_role(session: AsyncSession, thread_id: str, user_id: int, member_id: int, role: MemberRole) -> None:
-    """Make a member a viewer or a viewer a member.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-        SharingRefused: that is not to be had for this person.
-    """
-    if role not in INVITABLE:
-        msg = "There is one owner. Hand the thread over instead."
-        raise SharingRefused(msg)
-    await _shared_anew(session, thread_id, user_id)
-    (await _member(session, thread_id, member_id)).role = role
-
-
-async def hand_over(session: AsyncSession, thread_id: str, user_id: int, member_id: int) -> None:
-    """Make a member the owner, and the owner a member.
-
-    Raises:
-        ThreadUnknown: there is no such thread for this person.
-        NotPermitted: they may not share it.
-        SharingRefused: that is nobody of the thread.
-    """
-    thread = await _shared_anew(session, thread_id, user_id)
-    heir = await _member(session, thread_id, member_id)
-    (await session.get_one(Member, (thread_id, thread.owner_id))).role = MemberRole.MEMBER
-    heir.role, thread.owner_id = MemberRole.OWNER, member_id
 
 
 async def _shared_anew(session: AsyncSession, thread_id: str, user_id: int) -> Thread:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.data.models import Attempt, Message, Reading, Thread, User
+from chat_app.data.models import Attempt, Message, ReadReceipt, Thread, User
 from chat_app.refusals import ThreadUnknown
 from chat_app.threads.access import Verb, may
 from tributary_streams import Stream, StreamId, StreamStatus, read_text
@@ -57,13 +57,13 @@ async def first_unread(session: AsyncSession, thread_id: str, user_id: int) -> i
     """The first message of a thread that others have added since this person read it; None if they never did."""
     query = (
         select(func.min(col(Message.id)))
-        .join(Reading, col(Reading.thread_id) == col(Message.thread_id))
+        .join(ReadReceipt, col(ReadReceipt.thread_id) == col(Message.thread_id))
         .where(
             col(Message.thread_id) == thread_id,
             col(Message.deleted).is_(None),
-            col(Message.position) > col(Reading.position),
+            col(Message.position) > col(ReadReceipt.position),
             or_(col(Message.author_id).is_(None), col(Message.author_id) != user_id),
-            col(Reading.user_id) == user_id,
+            col(ReadReceipt.user_id) == user_id,
         )
     )
     return (await session.execute(query)).scalar_one()
@@ -130,6 +130,11 @@ async def with_stored_text(session: AsyncSession, message: MessageView) -> Messa
         return message
     text = message.text[: message.base] + await read_text(session, message.stream_id)
     return replace(message, text=text)
+
+
+async def authors(session: AsyncSession, messages: Sequence[MessageView]) -> dict[int, tuple[str, int]]:
+    """Names and hues of those who wrote these messages, by user id."""
+    return await people(session, sorted({message.author_id for message in messages}))
 
 
 async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tuple[str, int]]:

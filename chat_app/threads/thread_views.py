@@ -8,7 +8,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.data.models import Attempt, Member, MemberRole, Message, Reading, ReplyMode, Thread, Visibility
+from chat_app.data.models import Attempt, Member, MemberRole, Message, ReadReceipt, Thread, ThreadSettings, Visibility
 from chat_app.refusals import ThreadUnknown
 from chat_app.threads.access import Verb, may
 from tributary_streams import LIVE_STATUSES, Stream, StreamId
@@ -27,11 +27,8 @@ class ThreadView:
 
     id: str
     title: str
-    reply_mode: ReplyMode
     visibility: Visibility
-    model: str
-    granularity: str
-    """How others get its replies; "" for what the server says. So of `model`."""
+    settings: ThreadSettings
     version: int
     access_version: int
     last_position: int
@@ -42,8 +39,8 @@ class ThreadView:
         return other is not None and self._shown == other._shown
 
     @property
-    def _shown(self) -> tuple[str, ...]:
-        return self.title, self.reply_mode, self.visibility, self.model, self.granularity
+    def _shown(self) -> tuple[str, Visibility, ThreadSettings]:
+        return self.title, self.visibility, self.settings
 
 
 async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
@@ -120,14 +117,14 @@ async def live_threads(session: AsyncSession) -> set[str]:
     return set((await session.execute(query)).scalars())
 
 
-async def readings(
+async def read_positions(
     session: AsyncSession, user_ids: Collection[int], thread_ids: Collection[str]
 ) -> dict[tuple[int, str], int]:
     """How far these people have read in these threads, where they have been, by both."""
     if not user_ids or not thread_ids:
         return {}
-    query = select(col(Reading.user_id), col(Reading.thread_id), col(Reading.position)).where(
-        col(Reading.user_id).in_(user_ids), col(Reading.thread_id).in_(thread_ids)
+    query = select(col(ReadReceipt.user_id), col(ReadReceipt.thread_id), col(ReadReceipt.position)).where(
+        col(ReadReceipt.user_id).in_(user_ids), col(ReadReceipt.thread_id).in_(thread_ids)
     )
     rows = (await session.execute(query)).all()
     return {(user_id, thread_id): position for user_id, thread_id, position in rows}
@@ -164,14 +161,17 @@ async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
     return _thread_view(await session.get_one(Thread, thread_id))
 
 
+def settings_of(thread: Thread) -> ThreadSettings:
+    """What is set for a thread's next replies."""
+    return ThreadSettings.model_construct(**{name: getattr(thread, name) for name in ThreadSettings.model_fields})
+
+
 def _thread_view(thread: Thread) -> ThreadView:
     return ThreadView(
         id=thread.id,
         title=thread.title,
-        reply_mode=thread.reply_mode,
         visibility=thread.visibility,
-        model=thread.model,
-        granularity=thread.granularity,
+        settings=settings_of(thread),
         version=thread.version,
         access_version=thread.access_version,
         last_position=thread.last_position,

@@ -74,6 +74,6 @@ async def interface(database: Database) -> AsyncIterator[Interface]:
             try:
                 yield Interface(world, api, f"http://127.0.0.1:{listener.getsockname()[1]}")
             finally:
-                world.services.readers.end_all()
+                world.services.http_readers.end_all()
                 server.should_exit = True
                 await serving

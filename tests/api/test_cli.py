@@ -79,7 +79,7 @@ async def test_the_exit_status_tells_how_a_reply_ended(
     async with interface.guest() as ada:
         stream_id = await ada.ask(await ada.thread())
         interface.world.model.source(0).say("Half of it", ending)
-        await interface.world.services.written()
+        await interface.world.written()
         secret = tmp_path / "token"
         secret.write_text(f"{ada.token}\n")
         secret.chmod(0o600)
@@ -111,7 +111,7 @@ async def test_a_broken_connection_is_taken_up_where_it_broke(interface: Interfa
         stream_id = await ada.ask(await ada.thread())
         words = [f"word{number} 漢字 " for number in range(3000)]
         interface.world.model.source(0).say(*words, Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         async with await asyncio.start_server(passes, "127.0.0.1", 0) as proxy:
             url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
             status, output, _ = await run(url, "follow", stream_id, TRIBUTARY_TOKEN=ada.token)

@@ -51,7 +51,7 @@ def answers_at_once(interface: Interface) -> None:
 async def ended(interface: Interface, caller: Caller, thread_id: str) -> str:
     """The id of a stream that has ended."""
     stream_id = await caller.ask(thread_id)
-    await interface.world.services.written()
+    await interface.world.written()
     return stream_id
 
 

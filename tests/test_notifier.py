@@ -1,4 +1,4 @@
-"""The bell: what one process commits, another one sees at once, and without the bell a tick later."""
+"""The notifier: what one process commits, another one sees at once, and without the notifier a tick later."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from sqlalchemy import text as sql
 
 from chat_app.data.db import Database
 from chat_app.live import notifier
-from chat_app.live.notifier import Bell
+from chat_app.live.notifier import Notifier
 from chat_app.threads import messages
 from tests.support.meter import Meter, metered
 from tests.support.people import person, thread
@@ -76,10 +76,10 @@ async def read_and_stop(two: Two) -> None:
         source.say("Two. ")
         await other.until(name, "One. Two. ")
 
-        await two.there.services.stop(ada, thread_id, int(name.partition(".")[0]))
+        await two.there.services.replies.stop(ada, thread_id, int(name.partition(".")[0]))
 
         await other.until(name, "One. Two. ", "stopped")
-        await two.here.services.written()
+        await two.here.written()
 
 
 @pytest.mark.usefixtures("no_tick")
@@ -113,10 +113,10 @@ async def test_who_was_cut_off_listens_again_and_looks_at_once(
 async def test_a_process_that_hears_nothing_sees_it_by_its_tick(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def deaf_and_dumb(_: Bell) -> None:
-        """No bell in this server."""
+    async def deaf_and_dumb(_: Notifier) -> None:
+        """No notifier in this server."""
 
-    monkeypatch.setattr(Bell, "run", deaf_and_dumb)
+    monkeypatch.setattr(Notifier, "run", deaf_and_dumb)
     async with two_servers(postgres.new_database()) as two:
         await read_and_stop(two)
 
@@ -139,8 +139,8 @@ class Ear:
 
 
 @asynccontextmanager
-async def ringing(database: Database, ear: Ear, *watched: StreamId) -> AsyncIterator[Bell]:
-    one = Bell(database, concerns=lambda ids: not set(watched).isdisjoint(ids), on_ring=ear.hear)
+async def notifying(database: Database, ear: Ear, *watched: StreamId) -> AsyncIterator[Notifier]:
+    one = Notifier(database, concerns=lambda ids: not set(watched).isdisjoint(ids), on_notice=ear.hear)
     async with asyncio.timeout(WITHIN), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(one.run())
         await ear.heard()  # it looks once when it begins to listen
@@ -160,22 +160,22 @@ async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
     mine, ours, theirs = StreamId("mine"), StreamId("ours"), StreamId("theirs")
     monkeypatch.setattr(notifier, "EVERY", 0.0)
     ear_here, ear_there = Ear(), Ear()
-    async with ringing(here, ear_here, mine, ours) as one, ringing(there, ear_there, ours, theirs) as other:
+    async with notifying(here, ear_here, mine, ours) as one, notifying(there, ear_there, ours, theirs) as other:
         with metered(here) as meter:
             for _ in range(500):
-                one.ring([mine])
-            one.ring([ours])
+                one.notify([mine])
+            one.notify([ours])
             await ear_there.heard()
             assert rings(meter) == 1
 
-            one.ring([mine])
+            one.notify([mine])
             await meter.until_asked(2)
-            other.ring([mine, theirs])  # one's own ring wakes nobody
+            other.notify([mine, theirs])  # one's own notice wakes nobody
             await ear_here.heard()
 
-            one.ring([StreamId(f"{number:022}") for number in range(400)])  # more than fits: then it is for everybody
+            one.notify([StreamId(f"{number:022}") for number in range(400)])  # more than fits: then it is for everybody
             await ear_there.heard()
-            one.ring()
+            one.notify()
             await ear_there.heard()
     assert (ear_here.looks, ear_there.looks) == (2, 4)
     await here.close()
@@ -183,8 +183,8 @@ async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
 
 
 async def test_on_sqlite_nothing_rings(database: Database) -> None:
-    one = Bell(database, concerns=lambda _: True, on_ring=pytest.fail)
+    one = Notifier(database, concerns=lambda _: True, on_notice=pytest.fail)
     with metered(database) as meter:
-        one.ring()
+        one.notify()
         await one.run()  # it has ended
     assert not meter.statements

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from chat_app.data.db import Database
-from chat_app.data.models import Reading, Visibility
+from chat_app.data.models import ReadReceipt, Visibility
 from chat_app.live import read_receipts
-from chat_app.live.directory import ThreadLine
-from chat_app.live.read_receipts import Readings
+from chat_app.live.directory import SidebarThread
+from chat_app.live.read_receipts import ReadReceipts
 from chat_app.people.identity import Identity
 from chat_app.threads import thread_views
 from tests.support.meter import metered
@@ -33,18 +33,18 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def stored(database: Database) -> dict[tuple[int, str], int]:
     async with database.read() as session:
-        rows = (await session.execute(select(Reading))).scalars()
+        rows = (await session.execute(select(ReadReceipt))).scalars()
         return {(reading.user_id, reading.thread_id): reading.position for reading in rows}
 
 
 async def say(world: World, who: Identity, thread_id: str, text: str) -> int:
     """Post a message; return its id."""
-    return (await world.services.post(who, thread_id, text, nonce=f"said {text}", tab="")).message_id
+    return (await world.services.messages.post(who, thread_id, text, nonce=f"said {text}", tab="")).message_id
 
 
-def line(tab: OpenTab, thread_id: str) -> ThreadLine:
+def line(tab: OpenTab, thread_id: str) -> SidebarThread:
     """The line of a thread on the screen; an empty one until it is there."""
-    return tab.screen.lines.get(thread_id, ThreadLine("", "", 0, 0, False))
+    return tab.screen.lines.get(thread_id, SidebarThread("", "", 0, 0, False))
 
 
 async def test_what_was_read_is_what_came_while_somebody_looked(world: World) -> None:
@@ -53,7 +53,7 @@ async def test_what_was_read_is_what_came_while_somebody_looked(world: World) ->
     async with world.tab("noor", noor, thread_id) as tab:
         first = await say(world, ada, thread_id, "One")
         await tab.until(f"{first}.0", "One")
-        await world.services._readings.store()
+        await world.services._read_receipts.store()
         assert await stored(world.database) == {}
 
         tab.tab.look(is_looking=True)
@@ -62,7 +62,7 @@ async def test_what_was_read_is_what_came_while_somebody_looked(world: World) ->
         tab.tab.look(is_looking=False)
         third = await say(world, ada, thread_id, "Three")
         await tab.until(f"{third}.0", "Three")
-        await world.services._readings.store()
+        await world.services._read_receipts.store()
         assert await stored(world.database) == {(noor.user_id, thread_id): 2}
 
 
@@ -74,11 +74,11 @@ async def test_a_reply_has_been_read_once_it_has_ended(world: World) -> None:
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Begun. ")
         await tab.until(name, "Begun. ")
-        await world.services._readings.store()
+        await world.services._read_receipts.store()
         assert await stored(world.database) == {(ada.user_id, thread_id): 1}
         world.model.source(0).say("Ended.", Finish())
         await tab.until(name, "Begun. Ended.", "done")
-        await world.services._readings.store()
+        await world.services._read_receipts.store()
         assert await stored(world.database) == {(ada.user_id, thread_id): 2}
 
 
@@ -93,7 +93,7 @@ async def test_who_comes_and_who_comes_back_is_told_where_the_new_begins(world: 
         second = await say(world, ada, thread_id, "Two")
         await tab.until(f"{second}.0", "Two")
         assert tab.screen.read_up_to == 0
-    await world.services._readings.store()
+    await world.services._read_receipts.store()
 
     await say(world, noor, thread_id, "My own, from elsewhere")
     third = await say(world, ada, thread_id, "Three")
@@ -153,12 +153,12 @@ async def test_a_reply_is_marked_wherever_it_runs_until_it_ends(world: World) ->
 async def test_readings_never_go_back_and_leave_nothing_of_a_deleted_thread(world: World) -> None:
     ada, noor = await person(world.database), await person(world.database)
     kept, gone = await thread(world.database, ada), await thread(world.database, ada)
-    one, other = Readings(world.database), Readings(world.database)
+    one, other = ReadReceipts(world.database), ReadReceipts(world.database)
     one.note(noor.user_id, kept, 7)
     other.note(noor.user_id, kept, 3)
     other.note(noor.user_id, gone, 1)
     await one.store()
-    await world.services.delete_thread(ada, gone)
+    await world.services.threads.delete(ada, gone)
     await other.store()
     assert await stored(world.database) == {(noor.user_id, kept): 7}
     other.note(ada.user_id, kept, 0)
@@ -182,7 +182,7 @@ async def test_fifty_people_who_read_are_one_statement(world: World) -> None:
             for tab in tabs:
                 await tab.until(f"{said}.0", f"{number}")
         with metered(world.database) as meter:
-            await world.services._readings.store()
+            await world.services._read_receipts.store()
             written = [statement for statement in meter.statements if "reading" in statement]
             assert len(written) == 1
             assert meter.rows_written == 50
@@ -203,15 +203,15 @@ async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_no
 ) -> None:
     monkeypatch.setattr("chat_app.threads.thread_views.LISTED", 3)
     ada, noor = await person(world.database), await person(world.database)
-    old = await world.services.new_thread(ada, title="The 100% plan_of old")
-    private = await world.services.new_thread(ada, title="A private plan", visibility=Visibility.PRIVATE)
-    by_link = await world.services.new_thread(ada, title="A plan by link", visibility=Visibility.LINK)
+    old = await world.services.threads.create(ada, title="The 100% plan_of old")
+    private = await world.services.threads.create(ada, title="A private plan", visibility=Visibility.PRIVATE)
+    by_link = await world.services.threads.create(ada, title="A plan by link", visibility=Visibility.LINK)
     for number in range(3):
-        await world.services.new_thread(ada, title=f"Newer {number}")
-    assert old not in {entry.id for entry in await world.services.lines(noor)}
+        await world.services.threads.create(ada, title=f"Newer {number}")
+    assert old not in {entry.id for entry in await world.services.directory.lines(noor)}
 
     async def found(who: Identity, words: str) -> set[str]:
-        return {entry.id for entry in await world.services.find_threads(who, words)}
+        return {entry.id for entry in await world.services.directory.find(who, words)}
 
     assert await found(noor, "PLAN") == {old}
     assert await found(ada, "plan") == {old, private, by_link}
@@ -227,15 +227,15 @@ async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back
     monkeypatch.setattr("chat_app.live.directory.DIRECTORY_EVERY", 0.0)
     ada = await person(world.database)
     meeting, private = await thread(world.database, ada), await thread(world.database, ada)
-    await world.services.set_visibility(ada, private, Visibility.PRIVATE)
+    await world.services.members.set_visibility(ada, private, Visibility.PRIVATE)
     directory = world.services.tabs.directory
     async with world.tab("ada", ada, meeting) as tab, world.database.read() as session:
         await tab.until_screen(lambda screen: private in screen.lines)
         long_ago = await thread_views.listed(session, ada.user_id)
-        await world.services.rename(ada, private, "Plans")
+        await world.services.threads.rename(ada, private, "Plans")
         await tab.until_screen(lambda screen: screen.lines[private].title == "Plans")
         with directory.watched(ada.user_id, slow := lambda _: None):
             directory.seen(slow, long_ago, {})
-        await world.services.rename(ada, meeting, "Meeting")
+        await world.services.threads.rename(ada, meeting, "Meeting")
         await tab.until_screen(lambda screen: screen.lines[meeting].title == "Meeting")
         assert directory._whole(ada.user_id)[private].title == "Plans"
