@@ -14,7 +14,7 @@ from chat_app import identity, members, seed, threads, views
 from chat_app.bell import Bell
 from chat_app.budget import Budget
 from chat_app.db import Database
-from chat_app.demo_model import DEMO_MODEL, serve_demo_model
+from chat_app.demo.model import DEMO_MODEL, serve_demo_model
 from chat_app.feeds import Directory, Endings, Names, ThreadFeed, ThreadLine
 from chat_app.identity import Identity, TokenView
 from chat_app.limits import Rates
