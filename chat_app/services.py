@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from chat_app.data.changes import Changes
 from chat_app.data.db import Database
-from chat_app.demo_model import DEMO_MODEL, serve_demo_model
+from chat_app.demo.model import DEMO_MODEL, serve_demo_model
 from chat_app.live.directory import Directory
 from chat_app.live.feeds import Endings, Names, ThreadFeed
 from chat_app.live.http_readers import HttpReaders
