@@ -17,7 +17,7 @@ from chat_app.components.words import SUGGESTIONS
 from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Pace, deltas_of, serve_demo_model
 from chat_app.demo.replies import HELP, NOTHING_LEFT, Turn, compose_reply
 from chat_app.replies.context import GO_ON
-from chat_app.threads.seed import MESSAGES, Line
+from chat_app.threads.seed import MESSAGES, SeedMessage
 
 
 def ask(text: str, name: str = "", before: Sequence[Turn] = ()) -> str:
@@ -198,11 +198,11 @@ def test_it_can_do_what_the_page_and_its_help_suggest(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "reply"),
+    ("said", "reply"),
     [(MESSAGES[2], "Three things make a reply here different."), (MESSAGES[4], "| When… | a reply of a **tab** |")],
 )
-def test_it_knows_the_questions_of_the_seeded_conversation(line: Line, reply: str) -> None:
-    assert reply in ask(line.text, line.speaker)
+def test_it_knows_the_questions_of_the_seeded_conversation(said: SeedMessage, reply: str) -> None:
+    assert reply in ask(said.text, said.speaker)
 
 
 @pytest.mark.parametrize("about", ["tea and coffee", "SQLite and PostgreSQL", "a reply of a tab and one of the server"])

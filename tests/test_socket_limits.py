@@ -15,8 +15,8 @@ from chat_app.gate.allowances import (
     TOO_MUCH,
     AtOnce,
     SocketLimits,
-    network_of,
 )
+from chat_app.people.network import network_of
 from chat_app.refusals import TooMany
 
 

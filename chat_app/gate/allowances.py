@@ -5,7 +5,6 @@ gap in a live text: after a hiccup with a hundred replies under way, a hundred a
 seconds, a long one counting for as many as it has thousands of characters, which is eleven messages of full length.
 """
 
-import ipaddress
 import itertools
 import logging
 from collections import Counter
@@ -16,6 +15,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from chat_app.people.network import network_of
 from chat_app.refusals import TooMany
 
 logger = logging.getLogger(__name__)
@@ -121,16 +121,3 @@ class SocketAllowance:
 
     def _hit(self, item: RateLimitItem, key: str, cost: int = 1) -> bool:
         return self._limiter.hit(item, key, cost=cost)
-
-
-def network_of(address: str) -> str:
-    """Whom an address stands for: itself, or in IPv6 the /64 that one subscriber has."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False))
