@@ -79,6 +79,28 @@ def budgets(results: Results) -> str:
     return _table(("what", "may be", "is", ""), rows)
 
 
+def headlines(results: Results) -> str:
+    """The four figures that a person feels, in words that need no other page."""
+    figures, judged = results["figures"], {budget.figure: budget for budget in BUDGETS}
+    rows = [
+        (what, written(figures[name], judged[name].unit), written(judged[name].limit, judged[name].unit))
+        for what, name in HEADLINES
+        if name in figures
+    ]
+    return _table(("how long new text takes, at most, 95 times of 100", "measured", "budget"), rows)
+
+
+HEADLINES = (
+    ("from the model to the page of the person who asked", "driver_dom_p95"),
+    ("from the model to everybody else's page", "follower_dom_p95"),
+    (
+        "from the model to 1,000 viewers of one reply, beyond the second after which text is stored",
+        "viewers_lag_beyond_flush_age",
+    ),
+    ("from the model to the one who asked, with 100 replies at once", "replies_at_once_delay"),
+)
+
+
 def machine(results: Results) -> str:
     """What the run was made on, in a sentence."""
     on = results["machine"]
@@ -209,6 +231,7 @@ def soak(results: Results) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
+    "headlines": headlines,
     "budgets": budgets,
     "machine": machine,
     "costs": costs,
