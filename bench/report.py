@@ -94,7 +94,7 @@ HEADLINES = (
     ("from the model to the page of the person who asked", "driver_dom_p95"),
     ("from the model to everybody else's page", "follower_dom_p95"),
     (
-        "from the model to 1,000 viewers of one reply, beyond the second after which text is stored",
+        "from the model to 1,000 viewers of one reply, beyond the 1 s until text is stored",
         "viewers_lag_beyond_flush_age",
     ),
     ("from the model to the one who asked, with 100 replies at once", "replies_at_once_delay"),
