@@ -32,7 +32,7 @@ for name, value in {
     "REFLEX_SOCKET_INTERVAL": "25",
     "REFLEX_SOCKET_TIMEOUT": "20",
     # Only what is code: SQLite writes below the project too, and would restart the development server for ever.
-    "REFLEX_HOT_RELOAD_OVERRIDE_PATHS": "chat_app:assets:alembic:rxconfig.py",
+    "REFLEX_HOT_RELOAD_OVERRIDE_PATHS": "chat_app:tributary_streams:assets:alembic:rxconfig.py",
     # Otherwise a worker inherits what this file imports: settings, theme and core would change at a restart only.
     "REFLEX_STRICT_HOT_RELOAD": "1",
 }.items():

@@ -3,9 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import chat_app.models  # registers its tables
-import chat_app.streaming  # noqa: F401  # registers its tables
-from chat_app.db import Database
+import chat_app.data.models  # noqa: F401  # registers its tables and those of tributary_streams
+from chat_app.data.db import Database
 from chat_app.settings import get_settings
 
 

@@ -14,7 +14,7 @@ from bench.endpoint import Endpoint, running_endpoint
 from bench.processes import Usage, usage
 from bench.replies import Reply
 from bench.tab import Tab, open_tab
-from chat_app.identity import COOKIE
+from chat_app.people.identity import COOKIE
 from tests.support.server import Server, running_server
 
 TOKEN = "for-the-bench"

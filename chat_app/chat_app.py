@@ -17,19 +17,20 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from chat_app import doctor, layout, log
-from chat_app.api import cookie, headers
+from chat_app import doctor
 from chat_app.api.app import create_api, mounted
 from chat_app.api.operation import operation_routes
-from chat_app.components import theme
+from chat_app.components import layout, theme
+from chat_app.gate import cookie, headers
+from chat_app.gate.allowances import SocketLimits
+from chat_app.gate.guard import SocketGuard
+from chat_app.ops import log
+from chat_app.ops.request_id import RequestIds
 from chat_app.pages import account, home, join, not_found, thread
-from chat_app.request_id import RequestIds
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
-from chat_app.socket_guard import SocketGuard
-from chat_app.socket_limits import SocketLimits
 from chat_app.state import Live, notice_update
-from chat_app.streaming.flusher import DATABASE_AWAY
+from tributary_streams import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 settings = get_settings()
@@ -62,7 +63,7 @@ def is_origin(origin: str) -> bool:
 async def has_ended(cookie_header: str) -> bool:
     """Whether a browser needs a new cookie: it was signed out. Not known while the server starts and stops."""
     try:
-        return await services().has_ended(cookie_header)
+        return await services().people.has_ended(cookie_header)
     except (NotRunning, *DATABASE_AWAY):
         return False
 

@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat_app import log
-from chat_app.db import Database
+from chat_app.data.db import Database
+from chat_app.ops import log
 from chat_app.settings import PROJECT, Check, Settings, get_settings
-from chat_app.streaming.transactions import BUSY_TIMEOUT_MS
+from tributary_streams import BUSY_TIMEOUT_MS
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from chat_app.streaming.chunker import Granularity
+from tributary_streams import Granularity
 
 PROJECT = Path(__file__).resolve().parent.parent
 

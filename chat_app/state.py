@@ -17,18 +17,18 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
-from chat_app.access import NotPermitted, ThreadUnknown, Verb
-from chat_app.feeds import ThreadLine
-from chat_app.identity import Identity, NameRefused, NotRecognised, SignedOut, TokenRefused
-from chat_app.limits import TooMuch
-from chat_app.members import InviteUnknown, SharingRefused
-from chat_app.presence import Crowd
+from chat_app.data.models import ThreadSettings
+from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
+from chat_app.live.directory import SidebarThread
+from chat_app.live.presence import Crowd
+from chat_app.live.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
+from chat_app.people.identity import Identity, session_of
+from chat_app.refusals import Refusal, SignedOut, ThreadUnknown, words
 from chat_app.services import services
-from chat_app.socket_limits import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
-from chat_app.streaming.text import clean
-from chat_app.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
-from chat_app.threads import NotNow, SettingRefused, TitleRefused
-from chat_app.views import LISTED, MessageView
+from chat_app.threads.access import Verb
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.thread_views import LISTED
+from tributary_streams import clean
 
 TYPING_NAMED = 2
 """People who are typing whom the page names."""
@@ -39,12 +39,7 @@ QUEUE_STANDS = 20
 TAB_NAME_LENGTH = 64
 """Characters of a tab's name that are looked at; Reflex's own have 36."""
 
-NO_COOKIE = "This browser keeps no cookies, so nobody can know who you are. Allow them and reload."
-SIGNED_OUT = "You were signed out. Reload to come back as a new guest."
-GONE = "This does not exist any more, or is not for you."
-NOT_YOURS = "You may read this thread, but not do that in it."
 NO_TIMELINE = "It is not known any more how this reply grew."
-NO_INVITE = "This invite does not work any more. Ask for a new one."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
 
@@ -72,7 +67,7 @@ class Person:
     hue: int
 
 
-Line = tuple[str, str, int, int, int]
+SidebarRow = tuple[str, str, int, int, int]
 """A line of the sidebar: (thread, title, active, unread, live).
 
 `active` is seconds since the epoch, `unread` how much has come since this person was there, `live` 1 while a reply is
@@ -124,16 +119,8 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
             return await handler(self, **arguments)
         except SignedOut:
             return await show_signed_out(self)
-        except NotRecognised:
-            return await tell(self, NO_COOKIE)
-        except ThreadUnknown:
-            return await tell(self, GONE)
-        except NotPermitted:
-            return await tell(self, NOT_YOURS)
-        except InviteUnknown:
-            return await tell(self, NO_INVITE)
-        except (NotNow, TooMuch, TitleRefused, SettingRefused, SharingRefused, TokenRefused, NameRefused) as error:
-            return await tell(self, str(error))
+        except Refusal as refusal:
+            return await tell(self, words(refusal))
 
     checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
     return checked
@@ -165,7 +152,7 @@ async def show_signed_out(state: rx.State) -> None:
     """Let the tab show that this person was signed out, and nothing of what they saw before."""
     async with state:
         viewer = await state.get_state(Viewer)
-        update_vars(viewer, is_signed_out=True, notice=SIGNED_OUT, threads=[], fresh=[], name="", me=0)
+        update_vars(viewer, is_signed_out=True, notice=words(SignedOut()), threads=[], fresh=[], name="", me=0)
         (await state.get_state(Presence))._show(Crowd(), 0)
         transcript = await state.get_state(Transcript)
         transcript._empty()
@@ -179,7 +166,7 @@ async def who_asks(state: rx.State) -> Identity:
     Raises:
         NotRecognised: it brought none.
     """
-    return await services().recognise(state.router.headers.cookie)
+    return await services().people.recognise(state.router.headers.cookie)
 
 
 def tab_of(state: rx.State) -> str:
@@ -210,9 +197,9 @@ class Viewer(rx.State):
     me: int = 0
     name: str = ""
     hue: int = 0
-    threads: list[Line] = []
+    threads: list[SidebarRow] = []
     """The lines of the sidebar, but for the few newest or otherwise since, which are `fresh`."""
-    fresh: list[Line] = []
+    fresh: list[SidebarRow] = []
     is_demo: bool = False
     models: list[str] = []
     """What a thread's owner can choose among; the first is the server's own."""
@@ -224,12 +211,12 @@ class Viewer(rx.State):
         settings = services().settings
         update_vars(self, is_demo=settings.uses_demo_model, models=list(settings.models))
 
-    def _list(self, lines: Iterable[ThreadLine]) -> None:
-        update_vars(self, threads=[line_of(line) for line in lines], fresh=[])
+    def _list(self, lines: Iterable[SidebarThread]) -> None:
+        update_vars(self, threads=[sidebar_row_of(line) for line in lines], fresh=[])
 
-    def _list_changes(self, changes: Mapping[str, ThreadLine | None]) -> None:
+    def _list_changes(self, changes: Mapping[str, SidebarThread | None]) -> None:
         fresh = {line[0]: line for line in self.fresh}
-        fresh |= {line.id: line_of(line) for line in changes.values() if line is not None}
+        fresh |= {line.id: sidebar_row_of(line) for line in changes.values() if line is not None}
         gone = {thread_id for thread_id, line in changes.items() if line is None}
         if len(fresh) <= FRESH and gone.isdisjoint(fresh) and not any(line[0] in gone for line in self.threads):
             update_vars(self, fresh=list(fresh.values()))
@@ -239,21 +226,23 @@ class Viewer(rx.State):
         update_vars(self, threads=sorted(kept, key=lambda line: -line[2])[:LISTED], fresh=[])
 
 
+OF_THE_TAB = frozenset({"thread", "is_loaded", "is_missing", "is_unsaved"})
+"""Vars of `Transcript` that are no part of what its thread's people have written or set."""
+
+
 class Transcript(rx.State):
     """The thread that this tab shows, and who wrote in it; its messages are in the browser alone."""
 
     thread: str = ""
     title: str = ""
-    reply_mode: str = "mention"
+    settings: dict[str, str] = ThreadSettings().model_dump(mode="json")
+    """What its owner has set, by the names of `ThreadSettings`."""
     people: dict[str, Person] = {}
     is_loaded: bool = False
     is_missing: bool = False
     may: list[str] = []
     """What this person may do with it, in the words of `access.Verb`."""
     visibility: str = "open"
-    model: str = ""
-    """Which model answers, and in what pieces others get its replies; "" for what the server says."""
-    granularity: str = ""
     read_up_to: int = 0
     """The last message that this person had read when they came, or came back; 0 if nothing has come since."""
     is_unsaved: bool = False
@@ -264,9 +253,9 @@ class Transcript(rx.State):
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
         update_vars(self, people={**self.people, **people})
         if update.thread is not None:
-            update_vars(self, title=update.thread.title, reply_mode=update.thread.reply_mode.value, is_loaded=True)
+            settings = update.thread.settings.model_dump(mode="json")
+            update_vars(self, title=update.thread.title, settings=settings, is_loaded=True)
             update_vars(self, visibility=update.thread.visibility.value)
-            update_vars(self, model=update.thread.model, granularity=update.thread.granularity)
         if update.may is not None:
             update_vars(self, may=sorted(update.may))
         if update.is_unsaved is not None:
@@ -278,7 +267,9 @@ class Transcript(rx.State):
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        update_vars(self, title="", people={}, may=[], looked_at={}, read_up_to=0)
+        """Let go of all that belongs to the thread: this person may see no more of it."""
+        fields = self.get_fields()
+        update_vars(self, **{name: fields[name].default_value() for name in self.base_vars if name not in OF_THE_TAB})
 
 
 def may(verb: Verb) -> rx.Var[bool]:
@@ -333,7 +324,7 @@ class Presence(rx.State):
         )
 
     def _tab(self) -> Tab | None:
-        return services().tab_of(self.router.headers.cookie, tab_of(self))
+        return services().tabs.find(tab_of(self), session_of(self.router.headers.cookie))
 
 
 class Live(rx.State):
@@ -376,20 +367,22 @@ class Live(rx.State):
     async def catch_up(self, name: TextName, have: Offset) -> None:
         """Send a text again from `have` (code points) on, to a tab that has found a gap in it."""
         message_id = int(name.partition(".")[0])
-        message, text = await services().text_of(await who_asks(self), thread_in_address(self), message_id, have)
+        message, text = await services().messages.text_of(
+            await who_asks(self), thread_in_address(self), message_id, have
+        )
         if text and message.name == name:
             await _bring([(name, have, text)])
 
     @remote
     async def show_earlier(self, before: MessageId) -> None:
         """Show the page of messages that stands before one; the tab's own loop brings it."""
-        await services().show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
+        await services().tabs.show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
 
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
         """Show a version of a reply in this tab; the newest goes on by itself."""
         who = await who_asks(self)
-        message, text = await services().version_of(who, thread_in_address(self), message_id, version)
+        message, text = await services().replies.version_of(who, thread_in_address(self), message_id, version)
         if message.status is None or not 1 <= version <= message.attempt:
             return
         if version < message.attempt:
@@ -405,7 +398,7 @@ class Live(rx.State):
     async def replay(self, message_id: MessageId, version: Offset) -> None:
         """Let this tab show how a reply grew, by when its chunks were stored."""
         who = await who_asks(self)
-        message, timeline = await services().timeline_of(who, thread_in_address(self), message_id, version)
+        message, timeline = await services().replies.timeline_of(who, thread_in_address(self), message_id, version)
         if not timeline or message.is_live:
             await tell(self, NO_TIMELINE)
             return
@@ -481,7 +474,7 @@ def row_of(message: MessageView) -> Row:
     return message.id, author, int(message.at.timestamp()), status, message.attempt, message.reason
 
 
-def line_of(line: ThreadLine) -> Line:
+def sidebar_row_of(line: SidebarThread) -> SidebarRow:
     """A line of the sidebar as the page takes it."""
     return line.id, line.title, line.active, line.unread, int(line.is_live)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chat_app.streaming import EngineTransactions, Piece, Streams, create_tables
+from tributary_streams import EngineTransactions, Piece, Streams, create_tables
 
 
 async def counting() -> AsyncIterator[str]:

@@ -68,8 +68,8 @@ SCENES = (
     Scene(
         asker_sees="light",
         other_sees="dark",
-        opening="Fibonacci, from the train",
-        before="Everyone here sees the answer. @gpt write a Python function for Fibonacci numbers",
+        opening="Counting words, from the train",
+        before="Everyone here sees the answer. @gpt write a Python function that counts words",
         remark="Got it! I am about to lose the network, though.",
         question="You will find it complete. @gpt what happens when I refresh?",
         taken_at="its end without you",
@@ -77,11 +77,11 @@ SCENES = (
     Scene(
         asker_sees="dark",
         other_sees="light",
-        opening="Picnic on Saturday",
-        before="Six of us so far. @gpt compare the lake and the garden",
-        remark="The lake, if it stays dry.",
-        question="Then we need a plan. @gpt plan a picnic for six",
-        taken_at="the rest bought",
+        opening="Which database?",
+        before="We begin with one server. @gpt compare SQLite and PostgreSQL in a table",
+        remark="Then SQLite will do.",
+        question="And our replies? @gpt what makes a reply here different from other chats?",
+        taken_at="whole sentences from the database",
     ),
 )
 

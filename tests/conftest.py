@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from chat_app.db import Database
+from chat_app.data.db import Database
 from tests.support.core import Core
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.site import Site, running_site

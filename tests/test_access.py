@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed, may, refusal
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Member, MemberRole, Thread, Visibility
+from chat_app.data.db import Database
+from chat_app.data.models import Member, MemberRole, Thread, Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import NotPermitted, ThreadUnknown
 from chat_app.settings import PROJECT
-from chat_app.streaming.tables import utc_now
+from chat_app.threads.access import Verb, allowed, may, refusal
 from tests.support.people import person, thread
 from tests.support.permissions import table
+from tributary_streams.columns import utc_now
 
 DOCUMENTED = Path(PROJECT, "docs", "permissions.md")
 ROLES = (None, MemberRole.VIEWER, MemberRole.MEMBER, MemberRole.OWNER)

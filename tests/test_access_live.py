@@ -8,18 +8,20 @@ from datetime import timedelta
 
 import pytest
 
-from chat_app import feeds, tabs
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
-from chat_app.db import Database
-from chat_app.identity import Identity, hash_of
-from chat_app.models import Member, MemberRole, Session, Visibility
+from chat_app.data.db import Database
+from chat_app.data.models import Member, MemberRole, Session, Visibility
+from chat_app.live import directory, tabs
+from chat_app.people.identity import Identity
+from chat_app.people.secrets import hash_of
+from chat_app.refusals import NotPermitted, ThreadUnknown
 from chat_app.services import Services
-from chat_app.streaming import Chunk, Finish, tailer
+from chat_app.threads.access import Verb, allowed
 from tests.support.core import HandFed
 from tests.support.meter import metered
 from tests.support.model import FakeModel
 from tests.support.people import count, person, thread
 from tests.support.world import WITHIN, OpenTab, World, running_world, settings
+from tributary_streams import Chunk, Finish, tailer
 
 NEVER = 3600.0
 BEFORE = "Before. "
@@ -29,9 +31,9 @@ SECRET = "What nobody outside may know. "
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A server that waits for nothing that could be more."""
-    monkeypatch.setattr("chat_app.pace.FRAME_EVERY", 0.0)
+    monkeypatch.setattr("chat_app.live.pace.FRAME_EVERY", 0.0)
     monkeypatch.setattr(tabs, "CONGESTED_WAIT", 0.01)
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
     for pace in ("IDLE", "HERE"):
         monkeypatch.setattr(tailer, pace, 0.05)
     async with running_world(database) as world:
@@ -78,7 +80,7 @@ async def scene(world: World, role: MemberRole | None = MemberRole.MEMBER) -> As
     thread_id = await thread(world.database, ada)
     if role is not None:
         await joins(world.database, thread_id, noor, role)
-        await world.services.set_visibility(ada, thread_id, Visibility.PRIVATE)
+        await world.services.members.set_visibility(ada, thread_id, Visibility.PRIVATE)
     async with world.tab("ada", ada, thread_id) as driver, world.tab("noor", noor, thread_id) as tab:
         source = world.model.source(len(world.model.asked))
         name = await world.ask(ada, thread_id, "ada")
@@ -92,27 +94,27 @@ Taking = Callable[[Services, Scene], Awaitable[None]]
 
 
 async def remove(services: Services, scene: Scene) -> None:
-    await services.remove_member(scene.ada, scene.thread_id, scene.noor.user_id)
+    await services.members.remove(scene.ada, scene.thread_id, scene.noor.user_id)
 
 
 async def leave(services: Services, scene: Scene) -> None:
-    await services.leave(scene.noor, scene.thread_id)
+    await services.members.leave(scene.noor, scene.thread_id)
 
 
 async def make_private(services: Services, scene: Scene) -> None:
-    await services.set_visibility(scene.ada, scene.thread_id, Visibility.PRIVATE)
+    await services.members.set_visibility(scene.ada, scene.thread_id, Visibility.PRIVATE)
 
 
 async def delete(services: Services, scene: Scene) -> None:
-    await services.delete_thread(scene.ada, scene.thread_id)
+    await services.threads.delete(scene.ada, scene.thread_id)
 
 
 async def sign_out(services: Services, scene: Scene) -> None:
-    await services.sign_out(scene.noor, is_everywhere=True)
+    await services.people.sign_out(scene.noor, is_everywhere=True)
 
 
 async def sign_out_elsewhere(services: Services, scene: Scene) -> None:
-    await services.sign_out(replace(scene.noor, session="of another browser"), is_everywhere=False)
+    await services.people.sign_out(replace(scene.noor, session="of another browser"), is_everywhere=False)
 
 
 WAYS: tuple[tuple[Taking, MemberRole | None], ...] = (
@@ -150,7 +152,7 @@ async def is_cut_off(scene: Scene, shown: str = BEFORE) -> None:
         await scene.says(SECRET)
         scene.source.say(Finish())
         await scene.driver.until(scene.name, BEFORE + SECRET, "done")
-        posted = await scene.world.services.post(scene.ada, scene.thread_id, SECRET, nonce="secret", tab="ada")
+        posted = await scene.world.services.messages.post(scene.ada, scene.thread_id, SECRET, nonce="secret", tab="ada")
         await scene.driver.until(f"{posted.message_id}.0", SECRET.strip())
     assert scene.tab.screen.updates == updates
     assert scene.tab.screen.texts[scene.name] == shown
@@ -194,7 +196,7 @@ async def test_a_tab_whose_socket_stands_never_gets_what_waited_for_it(
     async with scene(world, role) as now:
         await now.tab.stand()
         await now.says(SECRET)
-        posted = await world.services.post(now.ada, now.thread_id, SECRET, nonce="secret", tab="ada")
+        posted = await world.services.messages.post(now.ada, now.thread_id, SECRET, nonce="secret", tab="ada")
         await now.driver.until(f"{posted.message_id}.0", SECRET.strip())
         await take(world.services, now)
         await told(now.tab)
@@ -215,7 +217,9 @@ async def test_a_tab_that_is_behind_reads_that_it_may_not_catch_up(
     async with scene(world, role) as now, services_of(world, is_elsewhere=True) as elsewhere:
         await now.tab.stand()
         for number in range(6):
-            posted = await world.services.post(now.ada, now.thread_id, SECRET, nonce=f"nonce {number}", tab="ada")
+            posted = await world.services.messages.post(
+                now.ada, now.thread_id, SECRET, nonce=f"nonce {number}", tab="ada"
+            )
             await now.driver.until(f"{posted.message_id}.0", SECRET.strip())
         assert now.tab.tab._is_behind
         shown = dict(now.tab.screen.texts)
@@ -261,16 +265,16 @@ async def test_who_is_cut_off_before_a_reply_begins_takes_no_delta_from_the_tab_
 async def test_a_tab_whose_role_is_lowered_learns_what_it_may_no_longer_and_reads_on(world: World) -> None:
     async with scene(world) as now:
         await now.tab.until_screen(lambda screen: Verb.POST in screen.may)
-        await world.services.set_role(now.ada, now.thread_id, now.noor.user_id, MemberRole.VIEWER)
+        await world.services.members.set_role(now.ada, now.thread_id, now.noor.user_id, MemberRole.VIEWER)
         await now.tab.until_screen(lambda screen: screen.may == allowed(MemberRole.VIEWER, Visibility.PRIVATE))
         with pytest.raises(NotPermitted):
             await world.ask(now.noor, now.thread_id, "noor")
         with pytest.raises(NotPermitted):
-            await world.services.stop(now.noor, now.thread_id, int(now.name.partition(".")[0]))
+            await world.services.replies.stop(now.noor, now.thread_id, int(now.name.partition(".")[0]))
         await now.says("After.")
         now.source.say(Finish())
         await now.tab.until(now.name, BEFORE + "After.", "done")
-        await world.services.set_role(now.ada, now.thread_id, now.noor.user_id, MemberRole.MEMBER)
+        await world.services.members.set_role(now.ada, now.thread_id, now.noor.user_id, MemberRole.MEMBER)
         await now.tab.until_screen(lambda screen: Verb.POST in screen.may)
 
 
@@ -287,7 +291,7 @@ async def test_fifty_idle_tabs_of_fifty_people_cost_what_one_costs(
 ) -> None:
     for pace in ("HERE", "IDLE"):
         monkeypatch.setattr(tailer, pace, NEVER)
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", NEVER)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", NEVER)
     async with running_world(database, chat_sweep_every=NEVER) as world:
         ticks = world.services._tailer
         ada = await person(database)
@@ -295,7 +299,7 @@ async def test_fifty_idle_tabs_of_fifty_people_cost_what_one_costs(
         people = [await with_session(database, await person(database)) for _ in range(50)]
         for who in people:
             await joins(database, thread_id, who, MemberRole.MEMBER)
-        await world.services.set_visibility(ada, thread_id, Visibility.PRIVATE)
+        await world.services.members.set_visibility(ada, thread_id, Visibility.PRIVATE)
         async with AsyncExitStack() as stack:
             for group in (people[:1], people[1:]):
                 for who in group:
@@ -325,7 +329,7 @@ async def test_a_change_of_access_is_read_once_for_fifty_tabs(database: Database
                     opened.append(await stack.enter_async_context(world.tab(f"{crowd} {number}", who, thread_id)))
                     await opened[-1].until_screen(lambda screen: screen.updates > 0)
                 with metered(database) as meter:
-                    await world.services.set_visibility(ada, thread_id, Visibility.PRIVATE)
+                    await world.services.members.set_visibility(ada, thread_id, Visibility.PRIVATE)
                     for tab in opened:
                         await tab.until_screen(lambda screen: screen.is_gone)
                 asked.append(len(meter.statements))
@@ -336,26 +340,26 @@ async def test_the_sidebar_lists_a_private_thread_for_its_members_alone_and_as_i
     ada, noor, mallory = [await person(world.database) for _ in range(3)]
     meeting = await thread(world.database, ada)
     private = await thread(world.database, ada)
-    await world.services.set_visibility(ada, private, Visibility.PRIVATE)
-    await world.services.rename(ada, private, "Plans")
+    await world.services.members.set_visibility(ada, private, Visibility.PRIVATE)
+    await world.services.threads.rename(ada, private, "Plans")
     async with world.tab("noor", noor, meeting) as tab, world.tab("mallory", mallory, meeting) as stranger:
         for each in (tab, stranger):
             await each.until_screen(lambda screen: [entry[0] for entry in screen.directory] == [meeting])
-        _, secret = await world.services.invite(ada, private, MemberRole.VIEWER, timedelta(days=1))
-        await world.services.join(noor, secret)
+        _, secret = await world.services.members.invite(ada, private, MemberRole.VIEWER, timedelta(days=1))
+        await world.services.members.join(noor, secret)
         await tab.until_screen(lambda screen: (private, "Plans") in screen.directory)
-        await world.services.rename(ada, private, "Other plans")
+        await world.services.threads.rename(ada, private, "Other plans")
         await tab.until_screen(lambda screen: (private, "Other plans") in screen.directory)
-        await world.services.remove_member(ada, private, noor.user_id)
+        await world.services.members.remove(ada, private, noor.user_id)
         await tab.until_screen(lambda screen: private not in dict(screen.directory))
         # What is told after all of it, so that a list with the thread in it would have come before.
-        await world.services.rename(ada, meeting, "Meeting")
+        await world.services.threads.rename(ada, meeting, "Meeting")
         await stranger.until_screen(lambda screen: screen.directory == [(meeting, "Meeting")])
         assert private not in {entry[0] for listed in stranger.screen.directories for entry in listed}
 
-        await world.services.set_visibility(ada, private, Visibility.OPEN)
+        await world.services.members.set_visibility(ada, private, Visibility.OPEN)
         await stranger.until_screen(lambda screen: (private, "Other plans") in screen.directory)
-        await world.services.set_visibility(ada, private, Visibility.LINK)
+        await world.services.members.set_visibility(ada, private, Visibility.LINK)
         for each in (tab, stranger):
             await each.until_screen(lambda screen: private not in dict(screen.directory))
 
@@ -370,8 +374,10 @@ async def test_a_page_without_a_thread_hears_who_is_signed_out_and_is_let_go_by_
     ada, noor = [await with_session(database, await person(database)) for _ in range(2)]
     async with asyncio.timeout(WITHIN):
         async with running_world(database) as world:
-            of_ada, of_noor = [asyncio.create_task(world.services.until_signed_out(who)) for who in (ada, noor)]
-            await world.services.sign_out(ada, is_everywhere=True)
+            of_ada, of_noor = [
+                asyncio.create_task(world.services.endings.until_ended(who.session)) for who in (ada, noor)
+            ]
+            await world.services.people.sign_out(ada, is_everywhere=True)
             assert await of_ada
             assert not of_noor.done()
         assert not await of_noor

@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlmodel import col, select
 
-from chat_app import threads
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.context import GO_ON
-from chat_app.db import Database
-from chat_app.models import Attempt, Member, Message, Thread
-from chat_app.replies import waiting_at
-from chat_app.streaming import Chunk, Finish, SourceError, Stream, StreamStatus
-from chat_app.threads import NotNow
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Member, Message, Thread
+from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
+from chat_app.replies.context import GO_ON
+from chat_app.replies.writers import waiting_at
+from chat_app.threads import messages
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Chunk, Finish, SourceError, Stream, StreamStatus, utc_now
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -38,7 +37,7 @@ async def test_retry_is_a_new_version_and_the_earlier_one_can_be_looked_at(world
         world.model.source(0).say("First try. ", SourceError("It broke."))
         await tab.until(name, "First try. ", "error")
 
-        await world.services.retry(noor, thread_id, id_of(name), tab="noor")
+        await world.services.replies.retry(noor, thread_id, id_of(name), tab="noor")
         again = f"{id_of(name)}.2"
         world.model.source(1).say("Second")
         await other.until(again, "Second")  # who asks drives
@@ -46,7 +45,7 @@ async def test_retry_is_a_new_version_and_the_earlier_one_can_be_looked_at(world
         for each in (tab, other):
             await each.until(again, "Second try.", "done")
 
-        message, text = await world.services.version_of(ada, thread_id, id_of(name), 1)
+        message, text = await world.services.replies.version_of(ada, thread_id, id_of(name), 1)
         assert (message.text, text) == ("Second try.", "First try. ")
 
 
@@ -58,7 +57,7 @@ async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(
         world.model.source(0).say("Once upon", SourceError("It broke."))
         await tab.until(name, "Once upon", "error")
 
-        await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
+        await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say(" a time.")
         await tab.until(name, "Once upon a time.", "streaming")
         assert "".join(tab.screen.steps[name]) == "Once upon a time."
@@ -69,7 +68,7 @@ async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(
             world.model.source(1).say(" The end.", Finish())
             for each in (tab, late):
                 await each.until(name, "Once upon a time. The end.", "done")
-    message, text = await world.services.text_of(ada, thread_id, id_of(name), 10)
+    message, text = await world.services.messages.text_of(ada, thread_id, id_of(name), 10)
     assert (text, message.length, message.base) == ("a time. The end.", 26, 9)
 
 
@@ -82,7 +81,8 @@ async def test_of_twenty_retries_at_once_one_begins(world: World) -> None:
         await tab.until(name, "No.", "done")
         world.model.source(1).say("Yes.")
         begun = await asyncio.gather(
-            *(world.services.retry(ada, thread_id, id_of(name), tab="ada") for _ in range(20)), return_exceptions=True
+            *(world.services.replies.retry(ada, thread_id, id_of(name), tab="ada") for _ in range(20)),
+            return_exceptions=True,
         )
         assert [type(outcome) for outcome in begun if isinstance(outcome, Exception)] == [NotNow] * 19
         await tab.until(f"{id_of(name)}.2", "Yes.")
@@ -95,11 +95,11 @@ async def test_a_complete_reply_has_nothing_to_continue_and_a_live_one_not_eithe
     async with world.tab("ada", ada, thread_id) as tab:
         name = await world.ask(ada, thread_id, "ada")
         with pytest.raises(NotNow):
-            await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
+            await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
         world.model.source(0).say("All.", Finish())
         await tab.until(name, "All.", "done")
         with pytest.raises(NotNow):
-            await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
+            await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
 
 
 async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) ->
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Long", Finish("Cut off at the length limit."))
         await tab.until(name, "Long", "done")
-        await world.services.continue_reply(ada, thread_id, id_of(name), tab="ada")
+        await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say("er.", Finish())
         await tab.until(name, "Longer.", "done")
 
@@ -123,14 +123,14 @@ async def test_a_message_deleted_in_mid_stream_vanishes_everywhere_and_leaves_no
         source.say("A sentence. And more")
         await other.until(name, "A sentence. ")
         with pytest.raises(NotPermitted):
-            await world.services.delete_message(noor, thread_id, id_of(name))
+            await world.services.messages.delete(noor, thread_id, id_of(name))
 
-        await world.services.delete_message(ada, thread_id, id_of(name))
+        await world.services.messages.delete(ada, thread_id, id_of(name))
 
         await source.is_closed.wait()
         for each in (tab, other):
             await each.until_screen(lambda screen: id_of(name) in screen.gone)
-    await world.services.cleared()
+    await world.cleared()
     assert [await count(world.database, table) for table in (Stream, Chunk, Attempt)] == [0, 0, 0]
 
 
@@ -143,29 +143,29 @@ async def test_a_thread_deleted_in_mid_stream_is_gone_for_all_and_leaves_no_rows
         source.say("A sentence. And more")
         await other.until(name, "A sentence. ")
         with pytest.raises(NotPermitted):
-            await world.services.delete_thread(noor, thread_id)
+            await world.services.threads.delete(noor, thread_id)
 
-        await world.services.delete_thread(ada, thread_id)
+        await world.services.threads.delete(ada, thread_id)
 
         await source.is_closed.wait()
         for each in (tab, other):
             await each.until_screen(lambda screen: screen.is_gone)
         with pytest.raises(ThreadUnknown):
             await world.ask(noor, thread_id, "noor", "Hello?")
-    await world.services.cleared()
+    await world.cleared()
     left = [await count(world.database, table) for table in (Stream, Chunk, Attempt, Message, Thread, Member)]
     assert left == [0, 0, 0, 0, 1, 1]
-    assert await world.services.home(noor, "noor") == kept
+    assert await world.services.threads.home(noor, "noor") == kept
 
 
 async def test_what_a_dead_server_had_not_cleared_is_cleared_at_the_next_start(database: Database) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)
     async with database.write() as session:
-        await threads.post(session, thread_id, ada.user_id, "@gpt hi", nonce="nonce", tab="", model="")
-        await threads.delete_thread(session, thread_id, ada.user_id)
+        await messages.post(session, thread_id, ada.user_id, "@gpt hi", nonce="nonce", tab="", model="")
+        (await session.get_one(Thread, thread_id)).deleted = utc_now()
     async with running_world(database) as world:
-        await world.services.cleared()
+        await world.cleared()
     assert [await count(database, table) for table in (Stream, Attempt, Message, Thread)] == [0, 0, 0, 0]
 
 
@@ -224,7 +224,7 @@ async def test_a_model_that_is_waited_for_says_so_until_it_goes_on(database: Dat
                     lambda screen: screen.texts.get(reply) == "Here. " and screen.reasons.get(reply) == ""
                 )
             on_wait(busy)
-            await world.services.stop(ada, thread_id, int(reply.partition(".")[0]))
+            await world.services.replies.stop(ada, thread_id, int(reply.partition(".")[0]))
             on_wait(busy)
             for tab in tabs:
                 await tab.until_screen(lambda screen: screen.reasons.get(reply) == "Stopped.")
@@ -257,7 +257,7 @@ async def test_who_waits_can_be_stopped(database: Database) -> None:
             first = await world.ask(ada, thread_id, "ada", "@gpt 1")
             waiting = await world.ask(ada, thread_id, "ada", "@gpt 2")
             await tab.until(waiting, status="pending")
-            await world.services.stop(ada, thread_id, id_of(waiting))
+            await world.services.replies.stop(ada, thread_id, id_of(waiting))
             await tab.until(waiting, status="stopped")
             world.model.source(0).say("One.", Finish())
             await tab.until(first, "One.", "done")
@@ -267,7 +267,7 @@ async def test_who_waits_can_be_stopped(database: Database) -> None:
 async def test_what_a_reply_took_is_kept_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
-    caplog.set_level("INFO", logger="chat_app.replies")
+    caplog.set_level("INFO", logger="chat_app.replies.writers")
     async with world.tab("ada", ada, thread_id) as tab, world.tab("noor", noor, thread_id) as other:
         name = await world.ask(ada, thread_id, "ada")
         source = world.model.source(0)
@@ -282,7 +282,7 @@ async def test_what_a_reply_took_is_kept_and_logged(world: World, caplog: pytest
     assert 1 <= stream.rows_read <= 3
     assert stream.first_delta is not None
     assert stream.status is StreamStatus.DONE
-    await world.services.written()
-    (line,) = [record.message for record in caplog.records if record.name == "chat_app.replies"]
+    await world.written()
+    (line,) = [record.message for record in caplog.records if record.name == "chat_app.replies.writers"]
     assert f'"stream": "{stream.id}"' in line
     assert '"deltas": 17' in line

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from chat_app import budget, threads
-from chat_app.budget import EVERYBODY, Budget
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Reservation, Usage
-from chat_app.streaming import Finish, SourceError, store
-from chat_app.streaming import Usage as Counted
+from chat_app.data.db import Database
+from chat_app.data.models import DailyUsage, Reservation
+from chat_app.people.identity import Identity
+from chat_app.replies import budget
+from chat_app.replies.budget import EVERYBODY, Budget
+from chat_app.threads import messages
 from tests.support.meter import metered
 from tests.support.people import count, person, thread
 from tests.support.world import OpenTab, World, running_world, settings
+from tributary_streams import Finish, SourceError, Usage, store
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -44,7 +44,7 @@ def question(number: int) -> str:
 async def spent(database: Database) -> dict[int, int]:
     """Tokens by spender."""
     async with database.read() as session:
-        rows = await session.execute(select(col(Usage.spender), col(Usage.tokens)))
+        rows = await session.execute(select(col(DailyUsage.spender), col(DailyUsage.tokens)))
         return {spender: tokens for spender, tokens in rows.all() if tokens}
 
 
@@ -54,7 +54,7 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
     async with worlds[0].tab("tab", people[0], thread_id) as tab:
         async with worlds[0].database.write() as session:  # posted one by one, they would hardly meet
             asked = [
-                await threads.post(
+                await messages.post(
                     session,
                     thread_id,
                     people[number % len(people)].user_id,
@@ -67,12 +67,12 @@ async def ask_all_at_once(worlds: Sequence[World], people: Sequence[Identity], *
             ]
         for number, posted in enumerate(asked):
             assert posted.stream_id is not None
-            worlds[number % len(worlds)].services._replies.begin(posted.stream_id)
+            worlds[number % len(worlds)].services._writers.begin(posted.stream_id)
         worlds[0].services._committed()
         await tab.until_screen(lambda screen: list(screen.statuses.values()).count("error") == ASKS - calls)
         for world in worlds:
             for number in range(calls):
-                world.model.source(number).say("Yes.", Finish("", Counted(PROMPT, REPLY)))
+                world.model.source(number).say("Yes.", Finish("", Usage(PROMPT, REPLY)))
         await tab.until_screen(lambda screen: list(screen.statuses.values()).count("done") == calls)
     assert sum(len(world.model.asked) for world in worlds) == calls
 
@@ -132,9 +132,9 @@ async def test_a_reply_costs_what_the_model_counts_or_else_what_is_estimated(dat
             costs: list[int] = []
             for number, items in enumerate(
                 (
-                    ("Yes.", Finish("", Counted(30, 5))),
+                    ("Yes.", Finish("", Usage(30, 5))),
                     ("Sixteen letters.", Finish()),
-                    ("Sixteen letters.", Finish("", Counted(0, 0))),
+                    ("Sixteen letters.", Finish("", Usage(0, 0))),
                     ("Sixteen letters.", SourceError("It broke.")),
                 )
             ):
@@ -148,7 +148,7 @@ async def test_a_reply_costs_what_the_model_counts_or_else_what_is_estimated(dat
             world.model.source(4).say("Sixteen letters.")
             await tab.until(name, "Sixteen letters.")
             assert (await spent(database))[ada.user_id] == before + COST
-            await world.services.stop(ada, thread_id, int(name.partition(".")[0]))
+            await world.services.replies.stop(ada, thread_id, int(name.partition(".")[0]))
             await tab.until(name, "Sixteen letters.", "stopped")
             assert (await spent(database))[ada.user_id] == before + PROMPT + 4
 
@@ -176,7 +176,7 @@ async def test_with_nothing_left_the_reason_says_when_and_retry_works_then(
 
             monkeypatch.setattr(budget, "utc_now", lambda: datetime(2026, 4, 1, tzinfo=UTC))
             message_id = int(name.partition(".")[0])
-            await world.services.retry(ada, thread_id, message_id, tab="ada")
+            await world.services.replies.retry(ada, thread_id, message_id, tab="ada")
             world.model.source(1).say("Yes again.", Finish())
             await tab.until(f"{message_id}.2", "Yes again.", "done")
 
@@ -191,11 +191,11 @@ async def test_what_is_deleted_in_mid_stream_is_settled(database: Database, is_t
             world.model.source(0).say("Sixteen letters. ")
             await tab.until(name, "Sixteen letters. ")
             if is_thread:
-                await world.services.delete_thread(ada, thread_id)
+                await world.services.threads.delete(ada, thread_id)
             else:
-                await world.services.delete_message(ada, thread_id, int(name.partition(".")[0]))
-            await world.services.written()
-            await world.services.cleared()
+                await world.services.messages.delete(ada, thread_id, int(name.partition(".")[0]))
+            await world.written()
+            await world.cleared()
         assert await count(database, Reservation) == 0
         # Of a text that was not stored yet nothing is left to count.
         assert PROMPT <= (await spent(database))[ada.user_id] <= PROMPT + 4
@@ -206,7 +206,7 @@ async def test_what_a_dead_server_had_reserved_is_settled_when_its_reply_is_ende
     ada = await person(database)
     thread_id = await thread(database, ada)
     async with database.write() as session:
-        posted = await threads.post(session, thread_id, ada.user_id, question(1), nonce="nonce", tab="", model="")
+        posted = await messages.post(session, thread_id, ada.user_id, question(1), nonce="nonce", tab="", model="")
         assert posted.stream_id is not None
         lease = await store.claim(session, posted.stream_id, "a dead server")
         assert lease is not None
@@ -227,7 +227,7 @@ async def test_with_no_limit_nothing_is_asked_or_kept(database: Database) -> Non
         thread_id = await thread(database, ada)
         async with world.tab("ada", ada, thread_id) as tab:
             with metered(database) as meter:
-                assert await answered(world, tab, ada, thread_id, 1, "Yes.", Finish("", Counted(30, 5))) == "done"
+                assert await answered(world, tab, ada, thread_id, 1, "Yes.", Finish("", Usage(30, 5))) == "done"
         assert meter.statements
         assert not [each for each in meter.statements if "usage" in each or "reservation" in each]
     assert await spent(database) == {}

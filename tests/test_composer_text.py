@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chat_app import threads
+from chat_app.threads import messages
 from tests.support.javascript import run_javascript
+from tributary_streams import clean
 
 PEOPLE = [{"name": name, "hue": 1} for name in ("Amber Otter", "Otto", "Noor", "Zoë Amaro")]
 
@@ -48,7 +49,7 @@ def test_page_and_server_agree_on_who_asks_the_ai() -> None:
         *("é@gpt", "@gpté", "@gpt_x", "流@gpt", "@gpt流", "-@gpt", "+@gpt", "_@gpt_", "@gpt!", "@gpt.é", "@gpt…"),
     ]
     on_the_page = run_javascript("composer_text.js", f"return {json.dumps(texts)}.map(page.mentionsAi);")
-    assert dict(zip(texts, on_the_page, strict=True)) == {text: threads.mentions_ai(text) for text in texts}
+    assert dict(zip(texts, on_the_page, strict=True)) == {text: messages.mentions_ai(text) for text in texts}
 
 
 def test_the_name_of_the_ai_comes_and_goes_with_the_button() -> None:
@@ -109,7 +110,7 @@ def test_a_name_takes_the_place_of_its_beginning_and_the_caret_stands_behind_it(
 @pytest.mark.parametrize("text", ["x" * 100, "🌊" * 100, "  🌊x\n ", "👩‍👩‍👧", " ", "\ud83c\udf0a"])
 def test_page_and_server_count_the_same_characters(text: str) -> None:
     counted = run_javascript("composer_text.js", f"return page.lengthOf({json.dumps(text)});")
-    assert counted == (len(threads.clean(text).strip()))
+    assert counted == (len(clean(text).strip()))
 
 
 def test_a_draft_is_somebodys_in_a_thread_and_a_blank_one_is_none() -> None:

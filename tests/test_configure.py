@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import ReplyMode
-from chat_app.streaming import Finish, Granularity
-from chat_app.threads import SettingRefused
+from chat_app.data.db import Database
+from chat_app.data.models import ThreadSettings
+from chat_app.people.identity import Identity
+from chat_app.refusals import SettingRefused
 from tests.support.people import person, thread
 from tests.support.world import World, running_world, settings
+from tributary_streams import Finish
 
 MODELS = {"openai_model": "small", "chat_models": "large, larger"}
 
@@ -25,8 +25,8 @@ async def asks(world: World, who: Identity, thread_id: str, text: str) -> bool:
     """Whether a message is answered; the reply ends at once."""
     number = len(world.model.asked)
     world.model.source(number).say("Yes.", Finish())
-    posted = await world.services.post(who, thread_id, text, nonce=f"said {text}", tab="")
-    await world.services.written()
+    posted = await world.services.messages.post(who, thread_id, text, nonce=f"said {text}", tab="")
+    await world.written()
     return posted.stream_id is not None
 
 
@@ -34,9 +34,9 @@ async def test_the_ai_answers_what_the_thread_says_from_the_next_message_on(worl
     ada = await person(world.database)
     thread_id = await thread(world.database, ada)
     assert not await asks(world, ada, thread_id, "Anybody?")
-    await world.services.configure(ada, thread_id, reply_mode=ReplyMode.ALWAYS)
+    await world.services.threads.configure(ada, thread_id, {"reply_mode": "always"})
     assert await asks(world, ada, thread_id, "Somebody?")
-    await world.services.configure(ada, thread_id, reply_mode=ReplyMode.MENTION)
+    await world.services.threads.configure(ada, thread_id, {"reply_mode": "mention"})
     assert not await asks(world, ada, thread_id, "And now?")
 
 
@@ -44,13 +44,13 @@ async def test_the_model_that_answers_is_the_threads_while_the_server_offers_it(
     ada = await person(world.database)
     thread_id = await thread(world.database, ada)
     await asks(world, ada, thread_id, "@gpt one")
-    await world.services.configure(ada, thread_id, reply_mode=ReplyMode.MENTION, model="larger")
+    await world.services.threads.configure(ada, thread_id, {"model": "larger"})
     await asks(world, ada, thread_id, "@gpt two")
     assert world.model.models == ["", "larger"]
     with pytest.raises(SettingRefused):
-        await world.services.configure(ada, thread_id, reply_mode=ReplyMode.MENTION, model="huge")
+        await world.services.threads.configure(ada, thread_id, {"model": "huge"})
     with pytest.raises(SettingRefused):
-        await world.services.new_thread(ada, model="huge")
+        await world.services.threads.create(ada, settings=ThreadSettings(model="huge"))
     async with running_world(world.database) as later:  # where there is one model alone
         await asks(later, ada, thread_id, "@gpt three")
         assert later.model.models == [""]
@@ -58,7 +58,7 @@ async def test_the_model_that_answers_is_the_threads_while_the_server_offers_it(
 
 async def test_others_get_a_reply_in_the_pieces_that_the_thread_says(world: World) -> None:
     ada, noor = await person(world.database), await person(world.database)
-    thread_id = await world.services.new_thread(ada, granularity=Granularity.WORD)
+    thread_id = await world.services.threads.create(ada, settings=ThreadSettings(granularity="word"))
     async with world.tab("ada", ada, thread_id), world.tab("noor", noor, thread_id) as follower:
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("One two thr")

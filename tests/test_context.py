@@ -2,15 +2,16 @@
 
 import pytest
 
-from chat_app import context, threads
-from chat_app.context import model_name
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.llm import Turn
-from chat_app.models import Message, Role
-from chat_app.streaming import Ending, StreamId, StreamStatus, store
-from chat_app.streaming.tables import utc_now
+from chat_app.data.db import Database
+from chat_app.data.models import Message, Role
+from chat_app.people.identity import Identity
+from chat_app.replies import context
+from chat_app.replies.context import model_name
+from chat_app.replies.llm import Turn
+from chat_app.threads import attempts, messages
 from tests.support.people import person, thread
+from tributary_streams import Ending, StreamId, StreamStatus, store
+from tributary_streams.columns import utc_now
 
 
 class Talk:
@@ -19,10 +20,10 @@ class Talk:
         self.thread_id = thread_id
         self._nonce = 0
 
-    async def says(self, who: Identity, text: str) -> threads.Posted:
+    async def says(self, who: Identity, text: str) -> messages.Posted:
         self._nonce += 1
         async with self.database.write() as session:
-            return await threads.post(
+            return await messages.post(
                 session, self.thread_id, who.user_id, text, nonce=f"nonce {self._nonce}", tab="", model=""
             )
 
@@ -34,7 +35,7 @@ class Talk:
             await store.append(session, lease, 0, text, first_delta=None)
             if status.is_terminal:
                 await store.close(session, lease, Ending(status))
-                await threads.store_reply(session, stream_id)
+                await attempts.store_reply(session, stream_id)
 
     async def turns(self, prompt_id: int, *, limit: int = 40, tokens: int = 10_000, so_far: str = "") -> list[Turn]:
         async with self.database.read() as session:
@@ -73,7 +74,7 @@ async def test_of_an_edited_message_the_model_is_told_the_new_text(database: Dat
     talk = Talk(database, await thread(database, ada))
     prompt = await talk.says(ada, "@gpt tell me of reefers")
     async with database.write() as session:
-        await threads.edit_message(session, talk.thread_id, prompt.message_id, ada.user_id, "@gpt tell me of rivers")
+        await messages.edit_message(session, talk.thread_id, prompt.message_id, ada.user_id, "@gpt tell me of rivers")
     assert [turn.text for turn in await talk.turns(prompt.message_id)] == ["Be kind.", "@gpt tell me of rivers"]
 
 

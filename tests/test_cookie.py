@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from chat_app.api.cookie import SCRIPT, CookieMiddleware, routes
-from chat_app.identity import COOKIE, new_secret, secret_in
+from chat_app.gate.cookie import SCRIPT, CookieMiddleware, routes
+from chat_app.people.identity import COOKIE, secret_in
+from chat_app.people.secrets import new_secret
 
 ENDED = new_secret()
 

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from chat_app import feeds, pace
-from chat_app.db import Database
-from chat_app.streaming import Finish, Stream, flusher, tailer
-from chat_app.views import ThreadView
+from chat_app.data.db import Database
+from chat_app.live import directory, pace
+from chat_app.threads.thread_views import ThreadView
 from tests.support.meter import metered
 from tests.support.model import Screen
 from tests.support.people import person, thread
 from tests.support.scripted_model import REFERENCE_DELTAS, REFERENCE_TEXT
 from tests.support.world import World, running_world
+from tributary_streams import Finish, Stream, flusher, tailer
 
 NEVER = 3600.0
 DELTAS = 50
@@ -154,15 +154,15 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads that have changed of late are read again for a while: commits may come late."""
-    monkeypatch.setattr(feeds, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
     looked: list[str] = []
-    line_of = feeds._line_of
+    line_of = directory._line_of
 
-    def noted(thread: ThreadView, *arguments: Any) -> feeds.ThreadLine:
+    def noted(thread: ThreadView, *arguments: Any) -> directory.SidebarThread:
         looked.append(thread.id)
         return line_of(thread, *arguments)
 
-    monkeypatch.setattr(feeds, "_line_of", noted)
+    monkeypatch.setattr(directory, "_line_of", noted)
     async with running_world(database) as world, AsyncExitStack() as stack:
         people = [await person(database) for _ in range(20)]
         threads = [await thread(database, each) for each in people]
@@ -171,7 +171,7 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
             for each, there in zip(people, threads, strict=True)
         ]
         for number, title in enumerate(("First", "Second")):
-            await world.services.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
+            await world.services.messages.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
             for tab in opened:
                 await tab.until_screen(lambda screen, line=(threads[number], title): line in screen.directory)
             if not number:

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import event, select
 from sqlmodel import col
 
-from chat_app import tabs
-from chat_app.identity import Identity
-from chat_app.streaming import Chunk, Finish, StreamStatus, flusher, tailer, transactions
+from chat_app.live import tabs
+from chat_app.people.identity import Identity
 from tests.support.core import HandFed
 from tests.support.faulty import FaultyDatabase
 from tests.support.people import person, thread
 from tests.support.world import OpenTab, World, running_world
+from tributary_streams import Chunk, Finish, StreamStatus, flusher, tailer, transactions
 
 WITHIN = 30
 """Seconds after which a wait has failed."""
@@ -56,7 +56,7 @@ class Reply:
         """Wait until both tabs say so, with all the text, and the database has the same."""
         for tab in (self.driver, self.follower):
             await tab.until(self.name, self.said, status)
-        message, text = await self.world.services.text_of(
+        message, text = await self.world.services.messages.text_of(
             self.ada, self.driver.tab.thread_id, int(self.name.partition(".")[0]), 0
         )
         assert (text, message.status) == (self.said, StreamStatus(status))
@@ -161,7 +161,7 @@ async def test_what_waits_for_the_database_is_held_once(reply: Reply, database: 
     tasks = len(asyncio.all_tasks())
     await database.until_failed(4)
 
-    (lane,) = reply.world.services._replies._flusher._lanes.values()
+    (lane,) = reply.world.services._writers._flusher._lanes.values()
     assert len(lane._taken) + lane._chunker.pending == len(reply.said) - lane.stored
     assert len(asyncio.all_tasks()) <= tasks
     database.refuses_writes = False
@@ -282,7 +282,7 @@ async def test_a_quiet_page_recovers_too(
     await database.until_failed(2)
     database.refuses_has_changed = False
 
-    posted = await reply.world.services.post(
+    posted = await reply.world.services.messages.post(
         reply.ada, reply.driver.tab.thread_id, "Still here?", nonce="draft", tab="ada"
     )
     await reply.follower.until(f"{posted.message_id}.0", "Still here?", "")

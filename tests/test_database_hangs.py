@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import make_url
 
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.streaming import Finish, flusher
+from chat_app.data.db import Database
+from chat_app.people.identity import Identity
 from tests.support.people import person, thread
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
 from tests.support.world import WITHIN, OpenTab, World, running_world
+from tributary_streams import Finish, flusher
 
 SENTENCES = tuple(f"Sentence {number}. " for number in range(20))
 
@@ -67,7 +67,9 @@ class Reply:
         for tab in (self.driver, self.follower):
             await tab.until(self.name, self.said, status)
             await tab.until_screen(lambda screen: not screen.is_unsaved)
-        _, text = await self.world.services.text_of(self.ada, self.thread_id, int(self.name.partition(".")[0]), 0)
+        _, text = await self.world.services.messages.text_of(
+            self.ada, self.thread_id, int(self.name.partition(".")[0]), 0
+        )
         assert text == self.said
 
 

@@ -1,34 +1,35 @@
 """The built-in offline model, over real HTTP and through the real client; and what it says."""
 
-from __future__ import annotations
-
-import ast
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import openai
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.demo_model import DEMO_MODEL, INSTANT, Pace, deltas_of, serve_demo_model
-from chat_app.demo_replies import ChatMessage, compose_reply
+from chat_app.components.words import SUGGESTIONS
+from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Pace, deltas_of, serve_demo_model
+from chat_app.demo.replies import HELP, NOTHING_LEFT, Turn, compose_reply
+from chat_app.replies.context import GO_ON
+from chat_app.threads.seed import MESSAGES, SeedMessage
 
-NOON = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 
-
-def ask(text: str, name: str = "", before: list[ChatMessage] | None = None) -> str:
-    asked = ChatMessage(role="user", content=text, name=name) if name else ChatMessage(role="user", content=text)
-    return compose_reply([*(before or []), asked], NOON)
+def ask(text: str, name: str = "", before: Sequence[Turn] = ()) -> str:
+    return compose_reply([*before, Turn("user", text, name)])
 
 
 def request(text: str, **fields: Any) -> dict[str, Any]:
-    return {"model": DEMO_MODEL, "messages": [{"role": "user", "content": text}], **fields}
+    return {"model": DEMO_MODEL, "messages": [{"role": "user", "content": text}], "stream": True, **fields}
+
+
+def knows(reply: str) -> bool:
+    return "know nothing" not in reply and "cannot answer" not in reply
 
 
 @dataclass(frozen=True)
@@ -52,104 +53,83 @@ class Waiting(Pace):
 
 
 async def test_a_stream_has_role_text_finish_reason_and_usage_in_order() -> None:
-    asked: Any = [{"role": "user", "content": "compare tea and coffee", "name": "Mira"}]
     async with serve_demo_model(INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
         stream = await client.chat.completions.create(
-            model=DEMO_MODEL, messages=asked, stream=True, stream_options={"include_usage": True}
+            model=DEMO_MODEL, messages=[{"role": "user", "content": "hi", "name": "Mira"}], stream=True
         )
-        chunks = [chunk async for chunk in stream]
+        assert stream.response.headers["content-type"].startswith("text/event-stream")
+        first, *middle, finish, usage = [chunk async for chunk in stream]
 
-    first, *middle, finish, usage = chunks
     assert (first.choices[0].delta.role, first.choices[0].delta.content) == ("assistant", "")
     said = [chunk.choices[0].delta.content or "" for chunk in middle]
-    assert "".join(said) == compose_reply(asked)
-    assert all(chunk.choices[0].finish_reason is None for chunk in middle)
+    assert "".join(said) == ask("hi", "Mira")
     assert finish.choices[0].finish_reason == "stop"
-    assert usage.choices == []
     assert usage.usage is not None
     assert usage.usage.completion_tokens == len(said)
-    assert len({chunk.id for chunk in chunks}) == 1
+    assert len({chunk.id for chunk in (first, *middle, finish, usage)}) == 1
 
 
-async def test_the_events_are_those_of_openai_to_the_letter() -> None:
+async def test_a_limit_cuts_the_reply_and_says_so() -> None:
     async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
-        answer = await client.post(f"{url}/chat/completions", json=request("ping", stream=True))
+        answer = await client.post(f"{url}/chat/completions", json=request("hi", max_completion_tokens=5))
 
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    events = answer.text.split("\n\n")
-    assert events[-2:] == ["data: [DONE]", ""]
-    chunks = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
-    assert all(chunk["object"] == "chat.completion.chunk" and "usage" not in chunk for chunk in chunks)
-    assert chunks[-1]["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}]
-
-
-async def test_a_whole_reply_is_the_same_text_and_a_limit_cuts_it() -> None:
-    asked: Any = [{"role": "user", "content": "write a haiku about rain"}]
-    async with serve_demo_model(INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
-        whole = await client.chat.completions.create(model=DEMO_MODEL, messages=asked)
-        cut = await client.chat.completions.create(model=DEMO_MODEL, messages=asked, max_completion_tokens=5)
-
-    text = compose_reply(asked)
-    assert (whole.choices[0].message.content, whole.choices[0].finish_reason) == (text, "stop")
-    assert (cut.choices[0].message.content, cut.choices[0].finish_reason) == ("".join(deltas_of(text)[:5]), "length")
-    assert cut.usage is not None
-    assert cut.usage.completion_tokens == 5
+    *events, done, end = answer.text.split("\n\n")
+    assert (done, end) == ("data: [DONE]", "")
+    chunks = [json.loads(event.removeprefix("data: ")) for event in events]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert "".join(choice["delta"].get("content", "") for choice in choices) == "".join(deltas_of(ask("hi"))[:5])
+    assert choices[-1]["finish_reason"] == "length"
+    assert chunks[-1]["usage"]["completion_tokens"] == 5
 
 
-async def test_models_are_listed_and_an_unknown_one_is_not_found() -> None:
-    async with serve_demo_model(INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
-        assert [model.id async for model in client.models.list()] == [DEMO_MODEL]
-        assert (await client.models.retrieve(DEMO_MODEL)).id == DEMO_MODEL
-        with pytest.raises(openai.NotFoundError) as refused:
-            await client.chat.completions.create(model="gpt-9", messages=[{"role": "user", "content": "hi"}])
-    assert refused.value.code == "model_not_found"
+def with_message(**fields: Any) -> dict[str, Any]:
+    return request("hi") | {"messages": [{"role": "user", "content": "hi"} | fields]}
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "status", "param"),
     [
-        b"",
-        b"{",
-        b"\xff\xfe",
-        b"[]",
-        b"[" * 100_000,
-        b"{}",
-        request("hi") | {"messages": None},
-        request("hi") | {"messages": []},
-        request("hi") | {"messages": ["hi"]},
-        request("hi") | {"messages": [{"role": "robot", "content": "hi"}]},
-        request("hi") | {"messages": [{"role": "user", "content": "hi", "name": "two words"}]},
-        request("hi") | {"messages": [{"role": "user", "content": 7}]},
-        request("hi", stream="yes"),
-        request("hi", stream_options={"include_usage": True}),
-        request("hi", n=2),
-        request("hi", max_tokens=0),
-        request("hi", max_tokens="many"),
+        (b"", 400, None),
+        (b"\xff\xfe", 400, None),
+        (b"[]", 400, None),
+        (b"[" * 100_000, 400, None),
+        (request("hi") | {"model": "gpt-9"}, 404, "model"),
+        (request("hi") | {"model": "\ud83d"}, 404, "model"),
+        (request("hi", stream=False), 400, "stream"),
+        (request("hi") | {"messages": None}, 400, "messages"),
+        (request("hi") | {"messages": []}, 400, "messages"),
+        (request("hi") | {"messages": ["hi"]}, 400, "messages[0].role"),
+        (with_message(role="robot"), 400, "messages[0].role"),
+        (with_message(content=7), 400, "messages[0].content"),
+        (with_message(name="two words"), 400, "messages[0].name"),
+        (with_message(name=7), 400, "messages[0].name"),
+        (request("hi", max_completion_tokens=0), 400, "max_completion_tokens"),
+        (request("hi", max_completion_tokens="many"), 400, "max_completion_tokens"),
+        (request("hi", max_completion_tokens=True), 400, "max_completion_tokens"),
     ],
 )
-async def test_bad_input_is_refused_in_openais_shape(body: bytes | dict[str, Any]) -> None:
+async def test_a_bad_request_is_refused_in_openais_shape(body: Any, status: int, param: str | None) -> None:
     async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = await client.post(f"{url}/chat/completions", content=content)
-    assert answer.status_code == 400
+    assert answer.status_code == status
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    assert answer.json()["error"]["param"] == param
 
 
 async def test_other_addresses_and_methods_are_refused_in_openais_shape() -> None:
     async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
         answers = [await client.get(f"{url}/nothing"), await client.get(f"{url}/chat/completions")]
-        half = await client.post(f"{url}/chat/completions", content=b'{"model": "\\ud83d", "messages": []}')
-    assert [answer.status_code for answer in [*answers, half]] == [404, 405, 404]
-    assert all(answer.json()["error"]["type"] == "invalid_request_error" for answer in [*answers, half])
+    assert [answer.status_code for answer in answers] == [404, 405]
+    assert all(answer.json()["error"]["type"] == "invalid_request_error" for answer in answers)
 
 
 async def test_a_client_that_leaves_ends_the_generation() -> None:
     pace = Waiting()
     async with serve_demo_model(pace) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
         stream = await client.chat.completions.create(
-            model=DEMO_MODEL, messages=[{"role": "user", "content": "a long essay"}], stream=True
+            model=DEMO_MODEL, messages=[{"role": "user", "content": "hi"}], stream=True
         )
-        await anext(aiter(stream))
         await asyncio.wait_for(pace.is_waiting.wait(), 5)
         assert not pace.is_cancelled.is_set()
         await stream.close()
@@ -160,19 +140,29 @@ async def test_the_server_ends_quietly_with_streams_open(caplog: pytest.LogCaptu
     pace = Waiting()
     async with httpx.AsyncClient() as client:
         async with serve_demo_model(pace) as url:
-            sent = client.build_request("POST", f"{url}/chat/completions", json=request("an essay", stream=True))
+            sent = client.build_request("POST", f"{url}/chat/completions", json=request("hi"))
             answer = await client.send(sent, stream=True)
             await asyncio.wait_for(pace.is_waiting.wait(), 5)
         assert pace.is_cancelled.is_set()
         with pytest.raises(httpx.TransportError):
             await answer.aread()
         with pytest.raises(httpx.ConnectError):
-            await client.get(f"{url}/models")
+            await client.get(url)
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
     assert caplog.records == []
 
 
-# --- what it says -----------------------------------------------------------------------------------------------------
+async def test_it_pauses_before_it_begins_and_after_each_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for previous in ("", "sea. ", "sea"):
+        await HUMAN.before(previous)
+    first, after_sentence, after_word = pauses
+    assert first > after_sentence > after_word > 0
 
 
 @given(st.text())
@@ -181,202 +171,170 @@ def test_deltas_lose_no_character(text: str) -> None:
     assert all(0 < len(delta) <= 6 for delta in deltas_of(text))
 
 
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("hi", "Hello, Mira! I am Tributary's built-in demo model."),
+        ("@gpt", "Hello, Mira!"),
+        ("Thanks, that helped!", "You are welcome, Mira."),
+        ("what can you do?", "Try these:"),
+        ("who are you?", "the **demo model** built into Tributary"),
+        ("write a haiku about rain", "only one haiku by heart:\n\n> Small streams"),
+        ("what happens when I refresh?", "A reply belongs to the server"),
+    ],
+)
+def test_it_has_texts_for_small_talk_and_for_itself(question: str, reply: str) -> None:
+    assert reply in ask(question, "Mira")
+
+
+@pytest.mark.parametrize("prompt", [*SUGGESTIONS, *re.findall(r"^- `(.+)`$", HELP, re.MULTILINE)])
+def test_it_can_do_what_the_page_and_its_help_suggest(prompt: str) -> None:
+    reply = ask(prompt)
+    assert knows(reply)
+    assert "I know only" not in reply
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [(MESSAGES[2], "Three things make a reply here different."), (MESSAGES[4], "| When… | a reply of a **tab** |")],
+)
+def test_it_knows_the_questions_of_the_seeded_conversation(said: SeedMessage, reply: str) -> None:
+    assert reply in ask(said.text, said.speaker)
+
+
+@pytest.mark.parametrize("about", ["tea and coffee", "SQLite and PostgreSQL", "a reply of a tab and one of the server"])
+def test_a_table_has_the_same_cells_in_each_row(about: str) -> None:
+    reply = ask(f"compare {about} in a table")
+    rows = [line for line in reply.splitlines() if line.startswith("|")]
+    assert len(rows) >= 5
+    assert len({row.count("|") for row in rows}) == 1
+    assert ("only two tables by heart" in reply) == (about == "tea and coffee")
+
+
+@pytest.mark.parametrize(
+    ("wish", "call", "result"),
+    [
+        ("count words", "count_words('to be or not to be')['be']", 2),
+        ("reverse a string", "backwards('stream')", "maerts"),
+        ("send an email", "count_words('a a')['a']", 2),
+    ],
+)
+def test_its_code_runs(wish: str, call: str, result: object) -> None:
+    reply = ask(f"write a Python function to {wish}")
+    code = re.search(r"```python\n(.*?)\n```", reply, re.DOTALL)
+    assert code is not None
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    assert eval(call, names) == result
+    assert ("only two Python functions by heart" in reply) == (wish == "send an email")
+
+
+@pytest.mark.parametrize("topic", ["rivers", "patience"])
+def test_an_essay_is_long_with_headings_and_a_formula(topic: str) -> None:
+    essay = ask(f"write an essay about {topic}")
+    assert len(deltas_of(essay)) > 400  # over ten seconds at a human pace
+    assert essay.count("\n## ") >= 4
+    assert "\n\n$$Q = A \\cdot v$$\n\n" in essay
+    assert ("only one essay by heart" in essay) == (topic == "patience")
+
+
 @pytest.mark.parametrize(
     ("question", "value"),
     [
-        ("@gpt what is 17*23+4", "395"),
-        ("What's (3 + 4) * -2?", "-14"),
-        ("2^100", "1267650600228229401496703205376"),
-        ("calculate 0.1 + 0.2 please", "0.3"),
-        ("1,234 × 5", "6170"),
-        ("what is 17 divided by 4", "4.25"),
-        ("15% of 80", "12"),
-        ("2/3", "2/3 ≈ 0.6666666667"),
-        ("7 // 2 + 7 % 4", "6"),
-        ("Was ist 12 mal 12?", "144"),
-        ("17*23は？", "391"),
+        ("@gpt what is 17*23+4?", "= **395**"),
+        ("2+2*3", "= **8**"),
+        ("What's (3 + 4) * -2?", "= **-14**"),
+        ("2^100", "= **1267650600228229401496703205376**"),
+        ("calculate 0.1 + 0.2 please", "= **0.3**"),
+        ("1,234 × 5", "= **6170**"),
+        ("so what is 17 divided by 4, Mira?", "= **4.25**"),
+        ("15% of 80", "= **12**"),
+        ("2/3", "≈ **0.666666666667**"),
+        ("7 % 4 minus 2 x 3 =", "= **-3**"),
+        ("2**-3", "= **0.125**"),
     ],
 )
-def test_arithmetic_is_exact(question: str, value: str) -> None:
-    assert f"**{value}**" in ask(question)
+def test_a_sum_is_worked_out_exactly(question: str, value: str) -> None:
+    assert ask(question).endswith(value)
 
 
-@pytest.mark.parametrize("question", ["2**99999", "9**9**9", "1/0", "what is 5 % 0", "(((1+2", "1++", "1+" * 900 + "1"])
-def test_arithmetic_that_cannot_be_done_is_declined(question: str) -> None:
-    assert not re.search(r"= \*\*\d", ask(question))
+@pytest.mark.parametrize("question", ["2**99999", "9**9**9", "1/0", "what is 5 % 0", "0**-1", "2**0.5"])
+def test_a_sum_without_an_exact_value_is_declined(question: str) -> None:
+    assert "cannot work out" in ask(question)
 
 
-def test_different_questions_get_different_answers() -> None:
-    questions = [
-        "hello", "thanks", "bye", "who are you?", "how does Tributary work?", "what happens when I refresh?",
-        "what do the other people see?", "how do I use a real model?", "what time is it?", "help", "tell me a joke",
-        "compare tea and coffee", "compare cats and dogs", "plan a trip to the sea", "steps to learn the piano",
-        "write a python function for primes", "give me a sql query for top customers", "bash script to rename files",
-        "javascript function to debounce", "a haiku about rain", "a poem about rain", "a story about rain",
-        "a long essay about rain", "reverse hello", "uppercase: hello", "sort: b, a", "rewrite: i'm gonna be late",
-        "Hallo, wer bist du?", "Bonjour, qui es-tu ?", "¿Quién eres?", "あなたは誰ですか", "你是谁？",
-        "Why is the sky blue?", "How do I bake bread?", "Should we use microservices?", "Tell me about recursion",
-    ]  # fmt: skip
-    assert len({ask(question) for question in questions}) == len(questions)
-    assert [ask(question) for question in questions] == [ask(question) for question in questions]
-
-
-@pytest.mark.parametrize("topic", ["rain", "old maps", "the price of bread", "recursion", "Why do cats purr?"])
-def test_what_it_cannot_know_it_says_plainly(topic: str) -> None:
-    reply = ask(f"Tell me about {topic}")
-    assert "demo model" in reply.lower()
-    assert topic.lower().removeprefix("the ").removeprefix("why do ").rstrip("?") in reply.lower()
-
-
-def test_it_says_what_it_is_and_how_to_get_a_real_model() -> None:
-    reply = ask("@gpt are you a real model?")
-    assert "**demo model** built into Tributary" in reply
-    assert all(hint in reply for hint in ("`OPENAI_API_KEY`", "`OPENAI_BASE_URL`", "`.env`"))
-
-
-def test_a_comparison_is_a_table_of_the_things_compared() -> None:
-    table = ask("Compare Kafka, RabbitMQ and Redis for a small team")
-    assert "| | **Kafka** | **RabbitMQ** | **Redis** |\n|---|---|---|---|\n" in table
-
-
-def test_code_that_is_offered_can_be_read_by_its_language() -> None:
-    for about in ("primes", "a csv file", "an http api", "lambda", 'quotes """ and \\ and ```', "é", "class"):
-        code = re.search(r"```python\n(.*?)\n```", ask(f"write a python function for {about}"), re.DOTALL)
-        assert code is not None
-        ast.parse(code[1])
+@pytest.mark.parametrize("question", ["(((1+2", "1++", "42", "1 2+3", "what is 1.2.3-4", "1+" * 900 + "1"])
+def test_what_only_looks_like_a_sum_is_none(question: str) -> None:
+    assert not re.search(r"[=≈] \*\*|cannot work out", ask(question))
 
 
 @pytest.mark.parametrize(
-    ("question", "answer"),
+    ("question", "gap"),
     [
-        ('count the words in "many streams, one river"', "**4 words**, **23 characters**"),
-        ("how many characters are in hello world?", "**11 characters**"),
-        ("reverse été", "été"[::-1]),
-        ("uppercase: straße", "STRASSE"),
-        ("sort these: pear, apple, fig", "apple, fig, pear"),
-        ("sort 10, 9, 3.5", "3.5, 9, 10"),
-        ("rewrite this: i can't really come", "I cannot come."),
-        ("what is the date?", "Sunday, 1 March 2026"),
-        ("what time is it", "12:05"),
-        ("count to 5", "1, 2, 3, 4, 5."),
+        ("explain B-trees", "know nothing about **B-trees**."),
+        ("@gpt, can you please explain how tides work, please?", "know nothing about **how tides work**."),
+        ("What is the capital of France? I forgot.", "know nothing about **the capital of France**."),
+        ("Tell me about <b>[tides](//x)</b>", "know nothing about **b tides x b**."),
+        ("why is the sky blue?", "cannot answer that."),
+        ("what is my name?!", "cannot answer that."),
+        ("was ist ein Fluss?", "cannot answer that."),
     ],
 )
-def test_what_can_be_worked_out_is_worked_out(question: str, answer: str) -> None:
-    assert answer in ask(question)
+def test_where_it_knows_nothing_it_says_so_and_what_helps(question: str, gap: str) -> None:
+    reply = ask(question, "Anton_B")
+    assert reply.startswith(f"Sorry, Anton B: I am only Tributary's built-in demo model, and I {gap}")
+    assert "I can do sums, a table" in reply
+    assert "`OPENAI_API_KEY` or `OPENAI_BASE_URL`" in reply
 
 
-def test_a_long_answer_is_long_and_has_headings() -> None:
-    essay = ask("write a long essay about patience")
-    assert len(essay) > 2_000
-    assert essay.count("\n## ") >= 3
-    assert "patience" in essay
+@pytest.mark.parametrize("wish", [GO_ON, "continue", "@gpt please go on!"])
+def test_an_unfinished_reply_is_continued_where_it_broke_off(wish: str) -> None:
+    asked = Turn("user", "hi", "Mira")
+    whole = compose_reply([asked])
+    assert ask(wish, before=[asked, Turn("assistant", whole[:50])]) == whole[50:]
 
 
-def test_the_thread_is_summarised_from_what_was_said_with_names() -> None:
-    said: list[ChatMessage] = [
-        {"role": "user", "content": "Shall we meet on Monday?", "name": "Mira"},
-        {"role": "user", "content": "Tuesday suits me better", "name": "Anton_B"},
-        {"role": "assistant", "content": "Noted."},
-    ]
-    summary = ask("@gpt summarise this thread", "Mira", said)
-    assert "**Mira** (1 message): `Shall we meet on Monday?`" in summary
-    assert "**Anton B** (1 message): `Tuesday suits me better`" in summary
-    assert "**Anton B** wrote" in ask("what did Anton say?", "Mira", said)
-    assert "Anton B" in ask("who is in this thread?", "Mira", said)
-    assert "Anton B" in ask("hello", "Mira", said)
+@pytest.mark.parametrize("before", [[], [("assistant", ask("hi"))], [("assistant", "I said")], [("user", "no")]])
+def test_without_an_unfinished_reply_there_is_nothing_to_continue(before: list[tuple[str, str]]) -> None:
+    turns = [Turn("user", "hi"), *(Turn(*turn) for turn in before)] if before else []
+    assert ask("continue", before=turns) == NOTHING_LEFT
 
 
-def test_a_follow_up_is_about_what_was_said_before() -> None:
-    first: list[ChatMessage] = [{"role": "user", "content": "Tell me about tides"}]
-    said = [*first, ChatMessage(role="assistant", content=compose_reply(first))]
-    replies = [ask(wish, before=said) for wish in ("more", "why?", "longer", "shorter", "put it into a table")]
-    assert len(set(replies)) == 5
-    assert all("tides" in reply.lower() for reply in replies)
-    assert len(replies[3]) < 160 < len(replies[0])
-
-
-@pytest.mark.parametrize("asked_on", [None, "continue", "Continue exactly where you stopped."])
-def test_an_unfinished_reply_is_continued_where_it_stopped(asked_on: str | None) -> None:
-    first: list[ChatMessage] = [{"role": "user", "content": "a long essay about patience", "name": "Mira"}]
-    whole = compose_reply(first)
-    messages = [*first, ChatMessage(role="assistant", content=whole[:1_000])]
-    if asked_on:
-        messages.append({"role": "user", "content": asked_on})
-    assert compose_reply(messages) == whole[1_000:]
-
-
-HOSTILE = "<img src=x onerror=a(1)> [x](http://a.example) ![y](//a.example/y) www.a.example a@b.example ``` ~~~ |"
-REQUESTS = ["", "compare {} and {}", "plan {}", "summarise: {}" + " and so on" * 20, "reverse {}", "rewrite: {}",
-            "what is {}", "a poem about {}", "write a python function for {}", "sort {}", "list ideas for {}",
-            "a table of {}", "an essay about {}", "Was ist {} und wie", "count the words in {}"]  # fmt: skip
-
-
-@pytest.mark.parametrize("question", REQUESTS)
-def test_what_people_wrote_comes_back_only_as_words_or_as_code(question: str) -> None:
-    before: list[ChatMessage] = [{"role": "user", "content": HOSTILE, "name": "[Eve](//e)<b>"}]
-    for text in (question.format(HOSTILE, HOSTILE), "summarise the thread", "more", "who is here?"):
-        reply = ask(text, "`Eve`", before)
-        prose = re.sub(r"(`{3,})(?:.|\n)*?\n\1", "", reply)
-        prose = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", prose)
-        assert not re.search(r"[<\[\]~@]|://|//|www\.", prose), prose
-
-
-def test_backticks_in_a_text_do_not_end_the_code_it_is_shown_in() -> None:
-    assert ask("uppercase: one\n```\n<b>") == "````text\nONE\n```\n<B>\n````"
-    assert "```a ` b `` <i>```" in ask("summarise this thread", before=[{"role": "user", "content": "a ` b `` <i>"}])
-
-
-def test_what_is_asked_stands_after_the_mention() -> None:
-    assert ask("Yes, we should plan that. @gpt what is 6*7, by the way?") == ask("what is 6*7, by the way?")
-    assert "three words here" in ask("three words here @GPT, reverse this please").lower()[::-1]
-    assert ask("thanks @gpt") == ask("thanks")
-    assert "`a@gptmail.com now`" in ask("count the words in a@gptmail.com now")
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(HOSTILE),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "type"]), inner),
-    max_leaves=5,
+@pytest.mark.parametrize(
+    ("message", "question"),
+    [
+        ("It is 2*3 for me. @gpt what is 6*7?", "what is 6*7?"),
+        ("write a haiku @GPT!", "write a haiku"),
+        ("@gpt hi @gpt: explain tides", "explain tides"),
+        ("explain a@gpt and tides", "explain a gpt and tides"),
+    ],
 )
-words = st.lists(
+def test_what_is_asked_stands_beside_the_last_mention(message: str, question: str) -> None:
+    assert ask(message) == ask(question)
+
+
+# Lone halves of surrogate pairs included: JSON can carry them.
+texts = st.lists(
     st.sampled_from(
-        ["@gpt", "compare", "vs", "and", "count", "sort", "reverse", "12", "*", "(", "/", "table", "more", "„", ":"]
+        ["@gpt", "explain", "compare", "12", "*", "**", "(", "/", "`", "<b>", "//", "table", "continue", "\n"]
     )
-    | st.text(max_size=8),
+    | st.text(st.characters(), max_size=8),
     max_size=12,
 ).map(" ".join)
-conversations = st.lists(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "role": st.sampled_from(["user", "assistant", "system"]) | anything,
-            "content": words | anything,
-            "name": anything,
-        },
-    )
-    | anything,
-    max_size=5,
-)
+turns_of_anybody = st.builds(Turn, st.sampled_from(["user", "assistant", "system"]), texts, texts)
 
 
-@given(conversations)
-@settings(deadline=None, max_examples=300)
-def test_a_reply_is_composed_for_any_messages(messages: list[Any]) -> None:
-    reply = compose_reply(cast("list[ChatMessage]", messages), NOON)
-    assert reply
-    reply.encode()
+@given(st.lists(turns_of_anybody, max_size=4))
+def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[Turn]) -> None:
+    reply = compose_reply(turns)
+    assert reply.encode()
+    prose = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", reply)
+    assert not re.search(r"[<\[\]~@]|//|www\.", prose)
 
 
-@pytest.mark.parametrize(
-    "filler", ["a", " ", "„", "«", "`", "(", "1+", "word ", "\n", "'", "- ", "compare ", "@gpt ", "😀", "1 ", "#"]
-)
-@pytest.mark.parametrize("start", ["", "count the words in ", "sort: ", "summarise: x", "compare "])
-def test_a_huge_message_is_answered_in_the_time_of_a_small_one(start: str, filler: str) -> None:
-    size = 200_000
-    reply = ask(start + filler * (size // len(filler)))
-    assert 0 < len(reply) < 20_000
-
-
-def test_a_long_conversation_of_unfinished_replies_is_answered() -> None:
-    turns: list[ChatMessage] = [{"role": "user", "content": "continue"}, {"role": "assistant", "content": "x"}]
-    assert compose_reply(turns * 2_000)
+@pytest.mark.parametrize("filler", ["a", " ", "(", "1+", "word ", "\n", "explain ", "@gpt ", "😀", "1 "])
+def test_a_huge_message_is_answered_at_once(filler: str) -> None:
+    assert len(ask(filler * 100_000)) < 5_000

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from chat_app import db, doctor
-from chat_app.db import Database
+from chat_app import doctor
+from chat_app.data import db
+from chat_app.data.db import Database
 from chat_app.doctor import Finding, Verdict
 from chat_app.settings import Check, Settings
 from tests.support.postgres import Postgres
@@ -166,7 +167,7 @@ async def test_the_database_has_the_settings_that_durability_needs(
     await Database(somewhere.database_url).migrate()
     assert verdict(await doctor.database(somewhere), "journal_mode wal") is OK
 
-    monkeypatch.setattr("chat_app.streaming.transactions.prepare_sqlite", lambda _: None)
+    monkeypatch.setattr("tributary_streams.transactions.prepare_sqlite", lambda _: None)
     assert verdict(await doctor.database(somewhere), "foreign_keys is 0, not 1") is DANGER
 
 

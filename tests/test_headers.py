@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from chat_app.api.headers import NOT_A_PAGE, HeadersMiddleware, Reach, page_policy
+from chat_app.gate.headers import NOT_A_PAGE, HeadersMiddleware, Reach, page_policy
 
 EXPECTED = {
     "x-content-type-options": "nosniff",

@@ -8,32 +8,17 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from chat_app import identity
-from chat_app.db import Database
-from chat_app.identity import (
-    COOKIE,
-    TOKEN_NAME_LENGTH,
-    TOKEN_PREFIX,
-    TOKENS,
-    Identity,
-    NotRecognised,
-    SignedOut,
-    TokenRefused,
-    add_token,
-    add_user,
-    has_ended,
-    hash_of,
-    new_secret,
-    recognise,
-    revoke_token,
-    secret_in,
-    set_cookie,
-    sign_out,
-    tokens,
-)
-from chat_app.models import Session, User
-from chat_app.streaming.tables import utc_now
+from chat_app.data.db import Database
+from chat_app.data.models import Session, User
+from chat_app.gate.cookie import set_cookie
+from chat_app.people import names
+from chat_app.people.identity import COOKIE, Identity, has_ended, recognise, secret_in, sign_out
+from chat_app.people.names import add_user
+from chat_app.people.secrets import hash_of, new_secret
+from chat_app.people.tokens import TOKEN_NAME_LENGTH, TOKEN_PREFIX, TOKENS, add_token, revoke_token, tokens
+from chat_app.refusals import NotRecognised, SignedOut, TokenRefused
 from tests.support.people import count, person
+from tributary_streams.columns import utc_now
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -65,14 +50,14 @@ async def test_twenty_tabs_of_a_new_browser_are_one_person(database: Database) -
 
 async def test_two_people_never_share_a_name(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up = iter(["Calm Otter", "calm otter", "Amber Otter"])
-    monkeypatch.setattr(identity, "make_up_name", lambda _: next(made_up))
+    monkeypatch.setattr("chat_app.people.names.make_up_name", lambda _: next(made_up))
     names = [(await recognise(database, f"{COOKIE}={new_secret()}")).name for _ in range(2)]
     assert names == ["Calm Otter", "Amber Otter"]
 
 
 def test_a_name_gets_a_number_when_plain_ones_are_taken() -> None:
-    assert len(identity.make_up_name(1).split()) == 2
-    assert identity.make_up_name(identity.PLAIN_NAMES + 1).split()[-1].isdecimal()
+    assert len(names.make_up_name(1).split()) == 2
+    assert names.make_up_name(names.PLAIN_NAMES + 1).split()[-1].isdecimal()
 
 
 async def test_names_that_look_alike_are_one_name(database: Database) -> None:

@@ -8,16 +8,19 @@ import pytest
 import reflex as rx
 from reflex.istate.data import RouterData
 
-from chat_app import durations, identity
+from chat_app import refusals
 from chat_app import services as services_module
-from chat_app.db import Database
-from chat_app.limits import Rates, TooMuch, network_of
-from chat_app.models import Message, Thread
+from chat_app.data.db import Database
+from chat_app.data.models import Message, Thread
 from chat_app.pages.thread import Composer
+from chat_app.people import identity, secrets
+from chat_app.people.limits import Rates
+from chat_app.people.network import network_of
+from chat_app.refusals import TooMuch
 from chat_app.state import Viewer
-from chat_app.streaming import Finish, SourceError
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world, settings
+from tributary_streams import Finish, SourceError
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -68,7 +71,7 @@ async def allowed(rates: Rates, person: int, address: str = "", *, times: int) -
     ],
 )
 def test_a_wait_is_said_as_people_say_it(seconds: float, words: str) -> None:
-    assert durations.in_words(seconds) == words
+    assert refusals.in_words(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,9 @@ async def test_the_same_message_again_is_neither_counted_nor_refused(world: Worl
     thread_id = await thread(world.database, ada)
 
     def post(text: str, nonce: str) -> asyncio.Task[object]:
-        return asyncio.create_task(world.services.post(ada, thread_id, text, nonce=nonce, tab="ada", address=HERE))
+        return asyncio.create_task(
+            world.services.messages.post(ada, thread_id, text, nonce=nonce, tab="ada", address=HERE)
+        )
 
     await asyncio.gather(*(post("Once.", "first nonce") for _ in range(5)))
     await post("Twice.", "second nonce")
@@ -203,38 +208,38 @@ async def test_a_retry_counts_as_a_message_and_one_that_has_to_wait_changes_noth
         world.model.source(0).say("First try. ", SourceError("It broke."))
         await tab.until(name, "First try. ", "error")
         message_id = int(name.partition(".")[0])
-        await world.services.retry(ada, thread_id, message_id, tab="ada")
+        await world.services.replies.retry(ada, thread_id, message_id, tab="ada")
         world.model.source(1).say("Second try. ", Finish("Cut off at the length limit."))
         await tab.until(f"{message_id}.2", "Second try. ", "done")
 
-        for again in (world.services.retry, world.services.continue_reply):
+        for again in (world.services.replies.retry, world.services.replies.go_on):
             with pytest.raises(TooMuch):
                 await again(ada, thread_id, message_id, tab="ada")
-    message, text = await world.services.text_of(ada, thread_id, message_id, 0)
+    message, text = await world.services.messages.text_of(ada, thread_id, message_id, 0)
     assert (message.attempt, text) == (2, "Second try. ")
     assert len(world.model.asked) == 2
 
 
 async def test_a_thread_that_has_to_wait_is_not_begun(world: World) -> None:
     ada = await person(world.database)
-    await world.services.new_thread(ada)
-    await world.services.new_thread(ada)
+    await world.services.threads.create(ada)
+    await world.services.threads.create(ada)
 
     with pytest.raises(TooMuch, match="You have begun many threads today"):
-        await world.services.new_thread(ada)
+        await world.services.threads.create(ada)
     assert await count(world.database, Thread) == 2
 
 
 async def test_an_edit_counts_as_a_message_unless_it_changes_nothing(world: World) -> None:
     ada = await person(world.database)
     thread_id = await thread(world.database, ada)
-    posted = await world.services.post(ada, thread_id, "One", nonce="draft", tab="tab", address=HERE)
+    posted = await world.services.messages.post(ada, thread_id, "One", nonce="draft", tab="tab", address=HERE)
     for _ in range(3):
-        await world.services.edit_message(ada, thread_id, posted.message_id, "One", address=HERE)
-    await world.services.edit_message(ada, thread_id, posted.message_id, "Two", address=HERE)
+        await world.services.messages.edit(ada, thread_id, posted.message_id, "One", address=HERE)
+    await world.services.messages.edit(ada, thread_id, posted.message_id, "Two", address=HERE)
     with pytest.raises(TooMuch):
-        await world.services.edit_message(ada, thread_id, posted.message_id, "Three", address=HERE)
-    messages, _ = await world.services.messages(ada, thread_id)
+        await world.services.messages.edit(ada, thread_id, posted.message_id, "Three", address=HERE)
+    messages, _ = await world.services.messages.newest(ada, thread_id)
     assert [message.text for message in messages] == ["Two"]
 
 
@@ -242,8 +247,8 @@ async def test_the_page_is_told_the_wait_and_which_text_to_give_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services_module, "_current", [world.services])
-    secret = identity.new_secret()
-    ada = await world.services.recognise(f"{identity.COOKIE}={secret}")
+    secret = secrets.new_secret()
+    ada = await world.services.people.recognise(f"{identity.COOKIE}={secret}")
     thread_id = await thread(world.database, ada)
     root = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]  # Reflex's own argument
     root.router = RouterData.from_router_data(

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlmodel import select
 
-from chat_app import llm
-from chat_app.llm import OpenAIModel, Turn
-from chat_app.models import Role
-from chat_app.streaming import Finish, Patience, SourceError, Stream, StreamStatus, Usage
+from chat_app.data.models import Role
+from chat_app.replies import llm
+from chat_app.replies.llm import OpenAIModel, Turn
 from tests.support.core import Core
 from tests.support.scripted_model import (
     BAD_JSON,
@@ -49,6 +48,7 @@ from tests.support.scripted_model import (
     too_many,
 )
 from tests.support.world import settings
+from tributary_streams import Finish, Patience, SourceError, Stream, StreamStatus, Usage
 
 TURNS = [Turn(Role.USER, "@gpt hi", "Ada")]
 CANARY = "sk-CANARY0123456789"

@@ -9,9 +9,11 @@ from io import StringIO
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from chat_app import log
-from chat_app.db import Database
-from chat_app.identity import COOKIE, TOKEN_PREFIX, new_secret
+from chat_app.data.db import Database
+from chat_app.ops import log
+from chat_app.people.identity import COOKIE
+from chat_app.people.secrets import new_secret
+from chat_app.people.tokens import TOKEN_PREFIX
 from tests.support.server import free_port
 from tests.support.world import settings
 

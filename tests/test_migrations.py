@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from chat_app.db import Database
+from chat_app.data.db import Database
 
 
 async def test_models_and_migrations_agree(database: Database) -> None:

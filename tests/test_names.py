@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app import views
-from chat_app.db import Database
-from chat_app.identity import TAKEN, Identity, NameRefused
-from chat_app.limits import RENAMES_PER_HOUR, TooMuch
+from chat_app.data.db import Database
+from chat_app.people.identity import Identity
+from chat_app.people.limits import RENAMES_PER_HOUR
+from chat_app.people.names import TAKEN
+from chat_app.refusals import NameRefused, TooMuch
+from chat_app.threads import message_views
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
 
@@ -23,7 +25,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 async def name_of(world: World, who: Identity) -> str:
     async with world.database.read() as session:
-        return (await views.people(session, [who.user_id]))[who.user_id][0]
+        return (await message_views.people(session, [who.user_id]))[who.user_id][0]
 
 
 async def test_a_new_name_is_on_every_page_that_shows_its_person(world: World) -> None:
@@ -34,10 +36,10 @@ async def test_a_new_name_is_on_every_page_that_shows_its_person(world: World) -
         world.tab("noor", noor, thread_id) as other,
         world.tab("sam", sam, elsewhere) as stranger,
     ):
-        said = await world.services.post(ada, thread_id, "Hello", nonce="hello all", tab="")
+        said = await world.services.messages.post(ada, thread_id, "Hello", nonce="hello all", tab="")
         await other.until(f"{said.message_id}.0", "Hello")
         await stranger.until_screen(lambda screen: screen.updates > 0)
-        await world.services.rename_person(ada, "  Ada   Lovelace ", 725)
+        await world.services.people.rename(ada, "  Ada   Lovelace ", 725)
         for tab in (own, other):
             await tab.until_screen(lambda screen: screen.people.get(ada.user_id) == ("Ada Lovelace", 5))
             await tab.until_screen(
@@ -50,10 +52,10 @@ async def test_another_process_hears_of_a_name_by_its_tick(database: Database) -
     async with running_world(database) as one, running_world(database) as two:
         ada, noor = await person(database, "Ada"), await person(database)
         thread_id = await thread(database, ada)
-        said = await one.services.post(ada, thread_id, "Hello", nonce="hello all", tab="")
+        said = await one.services.messages.post(ada, thread_id, "Hello", nonce="hello all", tab="")
         async with two.tab("noor", noor, thread_id) as tab:
             await tab.until(f"{said.message_id}.0", "Hello")
-            await one.services.rename_person(ada, "Ada Lovelace", 5)
+            await one.services.people.rename(ada, "Ada Lovelace", 5)
             await tab.until_screen(lambda screen: screen.people.get(ada.user_id) == ("Ada Lovelace", 5))
 
 
@@ -62,24 +64,24 @@ async def test_a_name_that_is_taken_or_none_is_refused_and_changes_nothing(world
     ada = await person(world.database, "Ada")
     await person(world.database, "Noor")
     with pytest.raises(NameRefused):
-        await world.services.rename_person(ada, name, 1)
+        await world.services.people.rename(ada, name, 1)
     assert await name_of(world, ada) == "Ada"
 
 
 async def test_ones_own_name_may_be_written_otherwise_and_a_left_one_is_free(world: World) -> None:
     ada, noor = await person(world.database, "Ada"), await person(world.database, "Noor")
-    await world.services.rename_person(ada, "ADA", 1)
+    await world.services.people.rename(ada, "ADA", 1)
     assert await name_of(world, ada) == "ADA"
     with pytest.raises(NameRefused, match=TAKEN):
-        await world.services.rename_person(noor, "ada", 1)
-    await world.services.rename_person(ada, "Countess", 1)
-    await world.services.rename_person(noor, "ada", 1)
+        await world.services.people.rename(noor, "ada", 1)
+    await world.services.people.rename(ada, "Countess", 1)
+    await world.services.people.rename(noor, "ada", 1)
     assert await name_of(world, noor) == "ada"
 
 
 async def test_of_two_who_want_a_name_at_once_one_gets_it(world: World) -> None:
     people = [await person(world.database) for _ in range(8)]
-    tried = [world.services.rename_person(who, "The One", 1) for who in people]
+    tried = [world.services.people.rename(who, "The One", 1) for who in people]
     outcomes = await asyncio.gather(*tried, return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == [*["NameRefused"] * 7, "NoneType"]
 
@@ -87,6 +89,6 @@ async def test_of_two_who_want_a_name_at_once_one_gets_it(world: World) -> None:
 async def test_a_name_can_be_changed_so_often_an_hour(world: World) -> None:
     ada = await person(world.database)
     for number in range(RENAMES_PER_HOUR):
-        await world.services.rename_person(ada, f"Name {number}", 1)
+        await world.services.people.rename(ada, f"Name {number}", 1)
     with pytest.raises(TooMuch):
-        await world.services.rename_person(ada, "Once more", 1)
+        await world.services.people.rename(ada, "Once more", 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chat_app.pace import (
+from chat_app.live.pace import (
     DRIVER_FROM,
     DRIVER_WAITS,
     FOLLOWER_FROM,

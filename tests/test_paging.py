@@ -5,21 +5,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_app import views
-from chat_app.access import ThreadUnknown
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Visibility
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.data.models import Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import ThreadUnknown
+from chat_app.threads import message_views
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Finish
 
 PAGE = 4
 
 
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(views, "NEWEST", PAGE)
+    monkeypatch.setattr(message_views, "NEWEST", PAGE)
     async with running_world(database) as world:
         yield world
 
@@ -27,7 +27,9 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 async def say(world: World, who: Identity, thread_id: str, *numbers: int) -> list[int]:
     """Post messages; return their ids."""
     return [
-        (await world.services.post(who, thread_id, f"Message {number}", nonce=f"nonce {number}", tab="ada")).message_id
+        (
+            await world.services.messages.post(who, thread_id, f"Message {number}", nonce=f"nonce {number}", tab="ada")
+        ).message_id
         for number in numbers
     ]
 
@@ -40,7 +42,7 @@ async def test_scrolling_back_brings_page_after_page_in_order_until_there_is_no_
         await tab.until(f"{said[-1]}.0", "Message 9")
         assert (tab.screen.rows, tab.screen.has_earlier) == (said[-PAGE:], True)
         for shown in (2 * PAGE, 10):
-            await world.services.show_earlier(ada, thread_id, tab.screen.rows[0], tab="ada")
+            await world.services.tabs.show_earlier(ada, thread_id, tab.screen.rows[0], tab="ada")
             await tab.until_screen(lambda screen, shown=shown: screen.rows == said[-shown:])
             await tab.until(f"{said[-shown]}.0", f"Message {10 - shown}")
         assert not tab.screen.has_earlier
@@ -63,7 +65,7 @@ async def test_paging_disturbs_no_reply_and_a_live_one_that_is_paged_in_is_follo
                 world.model.source(1).say(f"Sentence {number}. ")
                 said += f"Sentence {number}. "
                 if number % 2 == 0:
-                    await world.services.show_earlier(noor, thread_id, late.screen.rows[0], tab="noor")
+                    await world.services.tabs.show_earlier(noor, thread_id, late.screen.rows[0], tab="noor")
                 await driver.until(lately, said)
                 await late.until(lately, said)
             await late.until(long_ago, "Long ago. ")
@@ -80,9 +82,9 @@ async def test_a_change_of_what_was_not_paged_in_is_shown_with_its_page(world: W
     said = await say(world, ada, thread_id, *range(2 * PAGE))
     async with world.tab("ada", ada, thread_id) as tab:
         await tab.until(f"{said[-1]}.0", "Message 7")
-        await world.services.delete_message(ada, thread_id, said[0])
+        await world.services.messages.delete(ada, thread_id, said[0])
         await tab.until_screen(lambda screen: said[0] in screen.gone)
-        await world.services.show_earlier(ada, thread_id, tab.screen.rows[0], tab="ada")
+        await world.services.tabs.show_earlier(ada, thread_id, tab.screen.rows[0], tab="ada")
         await tab.until_screen(lambda screen: screen.rows == said[1:])
 
 
@@ -94,7 +96,8 @@ async def test_many_who_ask_at_once_get_one_page_at_a_time(world: World) -> None
         await tab.until(f"{said[-1]}.0", "Message 7")
         await tab.stand()
         asked = [
-            asyncio.create_task(world.services.show_earlier(ada, thread_id, said[PAGE], tab="ada")) for _ in range(5)
+            asyncio.create_task(world.services.tabs.show_earlier(ada, thread_id, said[PAGE], tab="ada"))
+            for _ in range(5)
         ]
         done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) == 1
@@ -110,10 +113,10 @@ async def test_nobody_pages_in_a_tab_of_somebody_else_or_on_a_thread_they_may_no
     said = await say(world, ada, thread_id, *range(2 * PAGE))
     async with world.tab("ada", ada, thread_id) as tab:
         await tab.until(f"{said[-1]}.0", "Message 7")
-        await world.services.show_earlier(noor, thread_id, said[PAGE], tab="ada")
-        await world.services.set_visibility(ada, thread_id, Visibility.PRIVATE)
+        await world.services.tabs.show_earlier(noor, thread_id, said[PAGE], tab="ada")
+        await world.services.members.set_visibility(ada, thread_id, Visibility.PRIVATE)
         with pytest.raises(ThreadUnknown):
-            await world.services.show_earlier(noor, thread_id, said[PAGE], tab="ada")
+            await world.services.tabs.show_earlier(noor, thread_id, said[PAGE], tab="ada")
         (newest,) = await say(world, ada, thread_id, 8)
         await tab.until_screen(lambda screen: newest in screen.rows)
         assert tab.screen.rows == [*said[PAGE:], newest]

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 import httpx
@@ -25,21 +26,23 @@ from sqlmodel import SQLModel, col
 from chat_app import pages
 from chat_app import services as services_module
 from chat_app import state as state_module
-from chat_app.access import NotPermitted, ThreadUnknown, Verb, allowed
-from chat_app.api import cookie
 from chat_app.api.app import create_api
 from chat_app.api.asking import running as asked_services
-from chat_app.db import Database
-from chat_app.identity import COOKIE, Identity, new_secret
-from chat_app.models import Attempt, Invite, Member, MemberRole, Message, ReplyMode, Thread, Visibility
+from chat_app.components.details_dialog import Details
+from chat_app.components.share_dialog import Sharing
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
+from chat_app.gate import cookie
+from chat_app.live.tabs import Frame
 from chat_app.pages import thread
-from chat_app.reply_details import Details
+from chat_app.people.identity import COOKIE, Identity
+from chat_app.people.secrets import new_secret
+from chat_app.refusals import WORDS, NotPermitted, NotRecognised, ThreadUnknown, Unknown
 from chat_app.services import Services
-from chat_app.sharing import Sharing
-from chat_app.state import GONE, NO_COOKIE, NO_ROWS, NOT_YOURS, Live, RowFrame, Transcript, Viewer
-from chat_app.streaming import SourceError, Stream
-from chat_app.tabs import Frame
+from chat_app.state import NO_ROWS, Live, RowFrame, Transcript, Viewer
+from chat_app.threads.access import Verb, allowed
 from tests.support.world import WITHIN, World, running_world
+from tributary_streams import SourceError, Stream
 
 for found in pkgutil.iter_modules(pages.__path__):
     importlib.import_module(f"{pages.__name__}.{found.name}")
@@ -126,34 +129,36 @@ async def scene(world: World, visibility: Visibility) -> Scene:
     services, now = world.services, Scene(world)
     for name in (*ROLES, "spare"):
         now.cookies[name] = f"{COOKIE}={new_secret()}"
-        now.people[name] = await services.recognise(now.cookies[name])
+        now.people[name] = await services.people.recognise(now.cookies[name])
     owner = now.people["owner"]
     now.spare = now.people["spare"].user_id
-    now.thread_id = await services.new_thread(owner)
+    now.thread_id = await services.threads.create(owner)
     for name, role in (*ROLES.items(), ("spare", MemberRole.MEMBER)):
         if name in {"owner", "stranger"}:
             continue
-        _, secret = await services.invite(owner, now.thread_id, role or MemberRole.MEMBER, DAY)
-        await services.join(now.people[name], secret)
-    await services.remove_member(owner, now.thread_id, now.people["removed"].user_id)
-    view, _ = await services.invite(owner, now.thread_id, MemberRole.MEMBER, DAY)
+        _, secret = await services.members.invite(owner, now.thread_id, role or MemberRole.MEMBER, DAY)
+        await services.members.join(now.people[name], secret)
+    await services.members.remove(owner, now.thread_id, now.people["removed"].user_id)
+    view, _ = await services.members.invite(owner, now.thread_id, MemberRole.MEMBER, DAY)
     now.invite = view.id
-    model, under_way = world.model, set(services._replies._writing)
+    model, under_way = world.model, set(services._writers._writing)
 
     async def fails() -> None:
-        await asyncio.wait(set(services._replies._writing) - under_way)
+        await asyncio.wait(set(services._writers._writing) - under_way)
 
     asked = len(model.asked)
     for number in range(2):
         model.source(asked + number).say(f"{SECRET}. ", SourceError("It broke."))
-    posted = await services.post(owner, now.thread_id, f"@gpt {SECRET}", nonce="the first", tab="owner")
+    posted = await services.messages.post(owner, now.thread_id, f"@gpt {SECRET}", nonce="the first", tab="owner")
     now.prompt, now.ended = posted.message_id, posted.message_id + 1
     await fails()
-    await services.retry(owner, now.thread_id, now.ended, tab="owner")
+    await services.replies.retry(owner, now.thread_id, now.ended, tab="owner")
     await fails()
-    now.live = (await services.post(owner, now.thread_id, "@gpt more", nonce="the second", tab="owner")).message_id + 1
+    now.live = (
+        await services.messages.post(owner, now.thread_id, "@gpt more", nonce="the second", tab="owner")
+    ).message_id + 1
     await model.was_asked(asked + 3)
-    await services.set_visibility(owner, now.thread_id, visibility)
+    await services.members.set_visibility(owner, now.thread_id, visibility)
     return now
 
 
@@ -181,7 +186,7 @@ HANDLERS: dict[str, Entry] = {
     "live.look_at": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
     "presence.answer": Entry(None),
     "presence.look": Entry(None),  # of one's own open tab, which has been let in and is cut off; tests/test_presence.py
-    "presence.type": Entry(None),  # so of this
+    "presence.type": Entry(None),  # the same
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
     "composer.new_thread": Entry(None),
@@ -194,9 +199,7 @@ HANDLERS: dict[str, Entry] = {
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
     "composer.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
     "composer.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
-    "composer.configure": Entry(
-        Verb.CONFIGURE, arguments=lambda _: {"reply_mode": "always", "model": "", "granularity": "word"}
-    ),
+    "composer.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"name": "granularity", "value": "word"}),
     "composer.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
     "composer.keep_deleted": Entry(None),
     "composer.clear": Entry(Verb.CLEAR),
@@ -240,59 +243,58 @@ ROUTES: dict[str, Entry] = {
 """By method and path below /api, with the body that is sent."""
 SERVICES: dict[str, Entry] = {
     # Of whoever asks, or nobody's:
-    "recognise": Entry(None),
-    "has_ended": Entry(None),
-    "written": Entry(None),
-    "cleared": Entry(None),
-    "home": Entry(None),
-    "new_thread": Entry(None),
-    "listed": Entry(None),
-    "lines": Entry(None),
-    "find_threads": Entry(None),
-    "new_guest": Entry(None),
+    "people.recognise": Entry(None),
+    "people.has_ended": Entry(None),
+    "threads.home": Entry(None),
+    "threads.create": Entry(None),
+    "threads.listed": Entry(None),
+    "directory.lines": Entry(None),
+    "endings.until_ended": Entry(None),
+    "directory.find": Entry(None),
+    "people.new_guest": Entry(None),
     "faults": Entry(None),
-    "stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
-    "stream_place": Entry(None),  # the same
-    "until_signed_out": Entry(None),
-    "rename_person": Entry(None),
-    "add_token": Entry(None),
-    "tokens": Entry(None),
-    "revoke_token": Entry(None),
-    "sign_out": Entry(None),
-    "join": Entry(None),
+    "replies.stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
+    "replies.place": Entry(None),  # the same
+    "people.rename": Entry(None),
+    "people.add_token": Entry(None),
+    "people.tokens": Entry(None),
+    "people.revoke_token": Entry(None),
+    "people.sign_out": Entry(None),
+    "members.join": Entry(None),
     # Of a thread:
-    "post": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789", "tab": "tab"}),
-    "rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
-    "configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"reply_mode": ReplyMode.ALWAYS}),
-    "restore_thread": Entry(None),  # there is nothing to restore; tests/test_undo.py has who may
-    "restore_message": Entry(None),
-    "clear": Entry(Verb.CLEAR),
-    "members": Entry(Verb.READ),
-    "set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": Visibility.LINK}),
-    "invite": Entry(Verb.SHARE, arguments=lambda _: {"role": MemberRole.VIEWER, "lasts": DAY}),
-    "withdraw": Entry(Verb.SHARE, arguments=lambda now: {"invite_id": now.invite}),
-    "remove_member": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
-    "set_role": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare, "role": MemberRole.VIEWER}),
-    "hand_over": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
-    "leave": Entry(Verb.LEAVE),
-    "delete_thread": Entry(Verb.DELETE),
-    "thread": Entry(Verb.READ),
-    "messages": Entry(Verb.READ),
-    "show_earlier": Entry(Verb.READ, arguments=lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "messages.post": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789", "tab": "tab"}),
+    "threads.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "threads.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"changed": {"reply_mode": "always"}}),
+    "threads.restore": Entry(None),  # there is nothing to restore; tests/test_undo.py has who may
+    "messages.restore": Entry(None),
+    "threads.clear": Entry(Verb.CLEAR),
+    "members.listed": Entry(Verb.READ),
+    "members.set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": Visibility.LINK}),
+    "members.invite": Entry(Verb.SHARE, arguments=lambda _: {"role": MemberRole.VIEWER, "lasts": DAY}),
+    "members.withdraw": Entry(Verb.SHARE, arguments=lambda now: {"invite_id": now.invite}),
+    "members.remove": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
+    "members.set_role": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare, "role": MemberRole.VIEWER}),
+    "members.hand_over": Entry(Verb.SHARE, arguments=lambda now: {"member_id": now.spare}),
+    "members.leave": Entry(Verb.LEAVE),
+    "threads.delete": Entry(Verb.DELETE),
+    "threads.find": Entry(Verb.READ),
+    "messages.newest": Entry(Verb.READ),
+    "tabs.show_earlier": Entry(Verb.READ, arguments=lambda now: {"message_id": now.ended, "tab": "tab"}),
     # Of a message or its stream:
-    "reply_to": Entry(Verb.READ, "message", lambda now: {"message_id": now.prompt}),
-    "stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
-    "retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
-    "continue_reply": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
-    "edit_message": Entry(  # its author's, who is the owner
+    "replies.reply_to": Entry(Verb.READ, "message", lambda now: {"message_id": now.prompt}),
+    "replies.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
+    "replies.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "replies.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "messages.edit": Entry(  # its author's, who is the owner
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other"}
     ),
-    "delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
-    "attempts": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
-    "timeline_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
-    "version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
-    "text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
+    "messages.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),
+    "replies.attempts": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended}),
+    "replies.timeline_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "replies.version_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "version": 1}),
+    "messages.text_of": Entry(Verb.READ, "stream", lambda now: {"message_id": now.ended, "offset": 0}),
 }
+"""By noun and deed."""
 OBJECTS = {"thread", "message", "stream"}
 
 
@@ -312,11 +314,21 @@ def served() -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
-def test_every_entry_point_has_a_line_in_the_matrix() -> None:
+def deeds(services: Services) -> set[str]:
+    """What the services hand out to be called, as "noun.deed", and their own."""
+    nouns = {f"{noun}.": type(part) for noun, part in vars(services).items() if not noun.startswith("_")}
+    return {
+        f"{noun}{name}"
+        for noun, part in {"": Services, **nouns}.items()
+        for name, _ in inspect.getmembers(part, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+async def test_every_entry_point_has_a_line_in_the_matrix(world: World) -> None:
     assert registered().keys() == HANDLERS.keys()
     assert served() | {f"GET {route.path}" for route in cookie.routes} == ROUTES.keys()
-    public = {name for name, _ in inspect.getmembers(Services, inspect.iscoroutinefunction) if not name.startswith("_")}
-    assert public == SERVICES.keys()
+    assert deeds(world.services) == SERVICES.keys()
 
 
 @pytest.mark.parametrize("entries", [HANDLERS, ROUTES, SERVICES], ids=["handlers", "routes", "services"])
@@ -385,7 +397,7 @@ async def call(
     with monkeypatch.context() as patched:
         patched.setattr(Live, "_send", note)
         patched.setattr(state_module, "_bring", take)  # there is no event either
-        patched.setattr(now.world.services.tabs, "on_thread", lambda *_: Handed(brought))
+        patched.setattr(now.world.services.tabs, "_on_thread", lambda *_: Handed(brought))
         patched.setattr(state_module, "_congestion", lambda _: lambda: False)  # there is no socket
         task = asyncio.create_task(registered()[name](state, **HANDLERS[name].arguments(now)))
         first = asyncio.create_task(sent.wait())
@@ -422,7 +434,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             cookie = "" if who is None else now.cookies[who]
             outcome = await call(now, name, cookie, now.thread_id, monkeypatch)
             may_read = who is not None and Verb.READ in allowed(ROLES[who], visibility)
-            notice = NO_COOKIE if who is None else NOT_YOURS if may_read else GONE
+            notice = WORDS[NotRecognised if who is None else NotPermitted if may_read else Unknown]
             told = "" if name == "live.watch" and who is not None else notice  # it shows the page of what is not there
             assert (name, who, outcome.is_done, outcome.notice) == (name, who, False, told)
             assert SECRET not in outcome.page
@@ -449,14 +461,14 @@ async def test_a_message_is_unknown_without_its_threads_address_like_one_that_ne
 ) -> None:
     """Anybody can count: a stranger at a thread of their own names the messages of another."""
     now = await scene(world, visibility)
-    own = await world.services.new_thread(now.people["stranger"])
+    own = await world.services.threads.create(now.people["stranger"])
     for name, entry in HANDLERS.items():
         if entry.on == "thread":
             continue
         there = await call(now, name, now.cookies["stranger"], own, monkeypatch)
         never = Scene(world, now.thread_id, now.people, now.cookies, prompt=99_999, ended=99_999, live=99_999)
         nowhere = await call(never, name, now.cookies["stranger"], own, monkeypatch)
-        assert (name, there.is_done, there.notice) == (name, False, GONE)
+        assert (name, there.is_done, there.notice) == (name, False, WORDS[Unknown])
         assert there.page == nowhere.page
         if visibility is Visibility.PRIVATE:
             there = await call(now, name, now.cookies["stranger"], now.thread_id, monkeypatch)
@@ -476,7 +488,7 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
         assert [bool(held) for held in (transcript.people, transcript.may)] == [shows] * 2
         if shows:
             member = now.people["member"].user_id
-            await world.services.remove_member(now.people["owner"], now.thread_id, member)
+            await world.services.members.remove(now.people["owner"], now.thread_id, member)
 
 
 # --- routes ------------------------------------------------------------------------------------------------------
@@ -496,7 +508,7 @@ async def request(now: Scene, name: str, who: str | None) -> httpx.Response:
     method, path = name.format(thread_id=now.thread_id, stream_id=stream_id, message_id=now.prompt).split(" ")
     headers = {"Accept": "application/json"}
     if who is not None:
-        headers["Authorization"] = f"Bearer {await now.world.services.add_token(now.people[who], name[:60])}"
+        headers["Authorization"] = f"Bearer {await now.world.services.people.add_token(now.people[who], name[:60])}"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x", headers=headers) as http:
         return await http.request(method, path, json=ROUTES[name].arguments(now) or None)
 
@@ -551,7 +563,7 @@ async def test_a_service_refuses_whoever_may_not_and_changes_nothing(world: Worl
                 continue
             refusal = NotPermitted if Verb.READ in allowed(role, visibility) else ThreadUnknown
             with pytest.raises(refusal):
-                await getattr(world.services, name)(now.people[who], now.thread_id, **SERVICES[name].arguments(now))
+                await attrgetter(name)(world.services)(now.people[who], now.thread_id, **SERVICES[name].arguments(now))
     assert await now.rows() == before
 
 
@@ -563,7 +575,7 @@ async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visib
             if not permitted(name, SERVICES, who, visibility):
                 continue
             before = await now.rows()
-            answer = await getattr(world.services, name)(
+            answer = await attrgetter(name)(world.services)(
                 now.people[who], now.thread_id, **SERVICES[name].arguments(now)
             )
             if SERVICES[name].verb in READERS:
@@ -577,9 +589,9 @@ async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visib
 async def test_a_message_is_named_with_its_thread_or_unknown(world: World, name: str) -> None:
     now = await scene(world, Visibility.LINK)
     owner = now.people["owner"]
-    own = await world.services.new_thread(owner)
+    own = await world.services.threads.create(owner)
     before = await now.rows()
     for thread_id in (own, "nowhere"):  # not even for the owner of both
         with pytest.raises(ThreadUnknown):
-            await getattr(world.services, name)(owner, thread_id, **SERVICES[name].arguments(now))
+            await attrgetter(name)(world.services)(owner, thread_id, **SERVICES[name].arguments(now))
     assert await now.rows() == before

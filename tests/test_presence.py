@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import pytest
 
-from chat_app import presence, tabs
-from chat_app.access import Verb
-from chat_app.db import Database
-from chat_app.identity import Identity, session_of
-from chat_app.models import Visibility
-from chat_app.presence import Crowd, Presence
+from chat_app.data.db import Database
+from chat_app.data.models import Visibility
+from chat_app.live import presence, tabs
+from chat_app.live.presence import Crowd, PresenceTracker
+from chat_app.live.tabs import MARKS_EVERY
+from chat_app.people.identity import Identity, session_of
 from chat_app.state import Presence as PresenceState
-from chat_app.tabs import MARKS_EVERY
+from chat_app.threads.access import Verb
 from tests.support.meter import metered
 from tests.support.people import person, thread
 from tests.support.virtual_time import VirtualTimeLoop, run_in_virtual_time
@@ -56,7 +56,7 @@ def bytes_of(state: PresenceState) -> int:
 
 def test_people_are_named_once_however_many_tabs_and_a_reload_is_no_leaving() -> None:
     async def story(loop: VirtualTimeLoop) -> None:
-        here, told = Presence(), Listener(loop)
+        here, told = PresenceTracker(), Listener(loop)
         with here.here("t", somebody(1), told) as crowd:
             assert (names(crowd), crowd.count, crowd.tabs) == ([1], 1, 1)
             with here.here("t", somebody(2), Listener(loop)), here.here("t", somebody(2), Listener(loop)):
@@ -75,7 +75,7 @@ def test_people_are_named_once_however_many_tabs_and_a_reload_is_no_leaving() ->
 
 def test_typing_ends_by_itself_when_sent_and_when_the_typist_leaves() -> None:
     async def story(loop: VirtualTimeLoop) -> None:
-        here, told = Presence(), Listener(loop)
+        here, told = PresenceTracker(), Listener(loop)
         with ExitStack() as stack:
             stack.enter_context(here.here("t", somebody(1), told))
             for number in (2, 3, 4):
@@ -102,7 +102,7 @@ def test_typing_ends_by_itself_when_sent_and_when_the_typist_leaves() -> None:
 
 def test_twenty_are_named_and_the_others_counted_and_twenty_can_be_seen_typing() -> None:
     async def story(loop: VirtualTimeLoop) -> None:
-        here, told = Presence(), Listener(loop)
+        here, told = PresenceTracker(), Listener(loop)
         with ExitStack() as stack:
             stack.enter_context(here.here("t", somebody(1), told))
             for number in range(2, 31):
@@ -120,7 +120,7 @@ def test_twenty_are_named_and_the_others_counted_and_twenty_can_be_seen_typing()
 @pytest.mark.parametrize("leave", [False, True], ids=["who stay", "who come and go"])
 def test_a_thousand_joins_in_a_minute_cost_a_tab_10_kb_at_most(leave: bool) -> None:
     async def story(loop: VirtualTimeLoop) -> None:
-        here, told = Presence(), Listener(loop)
+        here, told = PresenceTracker(), Listener(loop)
         with ExitStack() as stack:
             stack.enter_context(here.here("t", somebody(0), told))
             for number in range(1, 1001):
@@ -175,7 +175,7 @@ async def test_typing_is_seen_by_the_others_until_it_is_sent_and_wakes_no_databa
             # One for each who types would be a hundred; a tick more, and what it leads to, is the moment's.
             assert len(meter.statements) < 10
             assert meter.rows_written == 0
-        await world.services.post(typists[0], thread_id, "Here it is", nonce="sent it", tab="")
+        await world.services.messages.post(typists[0], thread_id, "Here it is", nonce="sent it", tab="")
         await reader.until_screen(lambda _: typing(reader) == {who.user_id for who in typists[1:]})
 
 
@@ -185,7 +185,7 @@ async def test_who_may_not_write_is_not_seen_typing(world: World) -> None:
     async with world.tab("ada", ada, thread_id) as reader, world.tab("noor", noor, thread_id) as stranger:
         await reader.until_screen(lambda screen: screen.crowd.count == 2)
         await stranger.until_screen(lambda screen: Verb.POST in screen.may)
-        await world.services.set_visibility(ada, thread_id, Visibility.PRIVATE)
+        await world.services.members.set_visibility(ada, thread_id, Visibility.PRIVATE)
         await stranger.until_screen(lambda screen: screen.is_gone)
         stranger.tab.type()
         reader.tab.type()
@@ -201,7 +201,7 @@ async def test_marks_of_all_kinds_come_together_and_not_more_often_than_they_may
             await tab.until_screen(lambda screen: screen.updates > 0)
             for number in range(3):
                 tab.tab._crowd_changed(Crowd(count=number + 2))
-                await world.services.rename(ada, there, f"Title {number}")
+                await world.services.threads.rename(ada, there, f"Title {number}")
                 await tab.until_screen(lambda screen, title=f"Title {number}": (there, title) in screen.directory)
             moments = tab.screen.marked_at
             assert len(moments) >= 3
@@ -212,12 +212,12 @@ async def test_marks_of_all_kinds_come_together_and_not_more_often_than_they_may
 
 async def test_a_tab_is_found_by_its_name_and_its_browser_together(world: World) -> None:
     cookie, other = f"tributary={'a' * 43}", f"tributary={'b' * 43}"
-    ada, mallory = await world.services.recognise(cookie), await world.services.recognise(other)
+    ada, mallory = await world.services.people.recognise(cookie), await world.services.people.recognise(other)
     thread_id = await thread(world.database, ada)
     assert session_of(cookie) == ada.session != mallory.session
     with world.services.tabs.open("ada", ada, thread_id) as tab:
-        assert world.services.tab_of(cookie, "ada") is tab
-        assert world.services.tab_of(other, "ada") is None
-        assert world.services.tab_of("", "ada") is None
-        assert world.services.tab_of(cookie, "another") is None
-    assert world.services.tab_of(cookie, "ada") is None
+        assert world.services.tabs.find("ada", session_of(cookie)) is tab
+        assert world.services.tabs.find("ada", session_of(other)) is None
+        assert world.services.tabs.find("ada", session_of("")) is None
+        assert world.services.tabs.find("another", session_of(cookie)) is None
+    assert world.services.tabs.find("ada", session_of(cookie)) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chat_app.settings import PROJECT, Settings, SettingsError, get_settings, read_settings
-from chat_app.streaming.chunker import Granularity
+from tributary_streams.chunker import Granularity
 
 ORIGINS = ("http://localhost:3000", "http://127.0.0.1:3000")
 EXAMPLE = (PROJECT / ".env.example").read_text()

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from chat_app import socket_guard
-from chat_app.socket_guard import PATIENCE, POLICY, SocketGuard
-from chat_app.socket_limits import EVENTS, FRAMES, TOO_MUCH, SocketLimits
+from chat_app.gate import guard
+from chat_app.gate.allowances import EVENTS, FRAMES, TOO_MUCH, SocketLimits
+from chat_app.gate.guard import PATIENCE, POLICY, SocketGuard
 from tests.support.raw_socket import STATE, call, join
 
 HANDSHAKE: Scope = {
@@ -22,7 +22,7 @@ NAVIGATE = call(f"{STATE}.reflex___state____on_load_internal_state.on_load_inter
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_guard, "PAUSE", 0)
+    monkeypatch.setattr(guard, "PAUSE", 0)
 
 
 @dataclass
@@ -92,7 +92,7 @@ async def test_pongs_count_only_where_nobody_asked() -> None:
 
 async def test_a_join_waits_for_its_turn_and_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = iter([False, False, True])
-    monkeypatch.setattr(socket_guard.SocketAllowance, "may_call", lambda *_: next(refusals))
+    monkeypatch.setattr(guard.SocketAllowance, "may_call", lambda *_: next(refusals))
     assert len((await outcome_of(join())).passed) == 1
 
 

@@ -18,8 +18,8 @@ from reflex_base.registry import RegistrationContext
 from reflex_base.utils.form import FORM_DATA_ENTRIES_KEY
 from socketio import packet
 
-from chat_app import socket_frames
-from chat_app.socket_frames import BOOT, CHECKS, CLIENT_ERROR, FORM, NAVIGATE, REPORT, SPACE
+from chat_app.gate import frames
+from chat_app.gate.frames import BOOT, CHECKS, CLIENT_ERROR, FORM, NAVIGATE, REPORT, SPACE
 
 
 def parameters(function: Any) -> list[str]:
@@ -41,7 +41,7 @@ def test_the_wire_is_as_the_frames_have_it():
 
 def test_the_frames_are_what_socket_io_itself_would_send():
     event = packet.Packet(packet.EVENT, ["event", {"delta": {}}], namespace=SPACE)
-    assert "4" + str(event.encode()) == socket_frames.update({"delta": {}})
+    assert "4" + str(event.encode()) == frames.update({"delta": {}})
 
 
 def test_reflex_takes_address_headers_and_session_from_the_connection_and_only_the_route_from_the_event():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from chat_app import state
-from chat_app.socket_limits import (
+from chat_app.gate.allowances import (
     EVENTS,
     EVENTS_PER_CONNECTION,
     FRAMES,
@@ -15,9 +15,9 @@ from chat_app.socket_limits import (
     TOO_MUCH,
     AtOnce,
     SocketLimits,
-    TooMany,
-    network_of,
 )
+from chat_app.people.network import network_of
+from chat_app.refusals import TooMany
 
 
 def test_an_address_may_have_so_many_connections_and_another_one_its_own():

@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from chat_app import tabs
-from chat_app.access import ThreadUnknown
-from chat_app.db import Database
-from chat_app.models import Message
-from chat_app.streaming import Finish, StreamStatus
+from chat_app.data.db import Database
+from chat_app.data.models import Message
+from chat_app.live import tabs
+from chat_app.refusals import ThreadUnknown
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Finish, StreamStatus
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -186,12 +186,14 @@ async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
         updates = stuck.screen.updates
         said = {}
         for number in range(30):
-            posted = await world.services.post(ada, thread_id, f"Message {number}", nonce=f"{number}", tab="ada")
+            posted = await world.services.messages.post(
+                ada, thread_id, f"Message {number}", nonce=f"{number}", tab="ada"
+            )
             said[f"{posted.message_id}.0"] = f"Message {number}"
             await driver.until(f"{posted.message_id}.0", f"Message {number}")
             assert len(stuck.tab._news.messages) + len(stuck.tab._history) <= 10
         gone = int(next(iter(said)).partition(".")[0])
-        await world.services.delete_message(ada, thread_id, gone)
+        await world.services.messages.delete(ada, thread_id, gone)
         source.say(" after.", Finish())
         await driver.until(name, "Before. And after.", "done")
         assert stuck.screen.updates <= updates + 1  # one may have been on its way
@@ -214,11 +216,11 @@ async def test_stop_by_another_person_is_seen_by_all_and_keeps_the_text(world: W
         source = world.model.source(0)
         source.say("So far and")
         await driver.until(name, "So far and")
-        await world.services.stop(noor, thread_id, int(name.partition(".")[0]))
+        await world.services.replies.stop(noor, thread_id, int(name.partition(".")[0]))
         await source.is_closed.wait()
         for tab in (driver, other):
             await tab.until(name, "So far and", "stopped")
-        await world.services.stop(ada, thread_id, int(name.partition(".")[0]))
+        await world.services.replies.stop(ada, thread_id, int(name.partition(".")[0]))
         await other.until(name, "So far and", "stopped")
 
 
@@ -226,10 +228,10 @@ async def test_a_message_is_on_every_screen_and_the_list_of_threads_too(world: W
     ada, noor = await person(world.database), await person(world.database)
     thread_id, elsewhere = await thread(world.database, ada), await thread(world.database, ada)
     async with world.tab("ada", ada, thread_id) as one, world.tab("noor", noor, thread_id) as two:
-        posted = await world.services.post(noor, thread_id, "Morning 🌊", nonce="draft", tab="noor")
+        posted = await world.services.messages.post(noor, thread_id, "Morning 🌊", nonce="draft", tab="noor")
         for tab in (one, two):
             await tab.until(f"{posted.message_id}.0", "Morning 🌊", "")
-        unseen = await world.services.post(ada, elsewhere, "Elsewhere", nonce="draft", tab="ada")
+        unseen = await world.services.messages.post(ada, elsewhere, "Elsewhere", nonce="draft", tab="ada")
         assert f"{unseen.message_id}.0" not in one.screen.texts
 
 
@@ -239,12 +241,12 @@ async def test_a_tab_is_told_once_who_writes_and_how_its_thread_looks(world: Wor
     async with world.tab("noor", noor, thread_id) as other:
         await other.until_screen(lambda screen: screen.updates > 0)
         for number in range(3):
-            posted = await world.services.post(ada, thread_id, f"{number}", nonce=f"draft {number}", tab="")
+            posted = await world.services.messages.post(ada, thread_id, f"{number}", nonce=f"draft {number}", tab="")
             await other.until(f"{posted.message_id}.0", f"{number}")
         assert [set(update.people) for update in other.told if update.people] == [{noor.user_id}, {ada.user_id}]
         titles = [update.thread.title for update in other.told if update.thread is not None]
         assert titles == ["", "0"]  # the first message is its title
-        await world.services.rename(ada, thread_id, "Harbours")
+        await world.services.threads.rename(ada, thread_id, "Harbours")
         await other.until_screen(lambda _: (view := other.told[-1].thread) is not None and view.title == "Harbours")
 
 
@@ -252,10 +254,10 @@ async def test_an_edit_is_on_every_screen_and_costs_its_own_text_alone(world: Wo
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
     async with world.tab("ada", ada, thread_id) as one, world.tab("noor", noor, thread_id) as two:
-        posted = await world.services.post(noor, thread_id, "Mornign", nonce="draft", tab="noor")
+        posted = await world.services.messages.post(noor, thread_id, "Mornign", nonce="draft", tab="noor")
         for tab in (one, two):
             await tab.until(f"{posted.message_id}.0", "Mornign", "")
-        await world.services.edit_message(noor, thread_id, posted.message_id, "Morning")
+        await world.services.messages.edit(noor, thread_id, posted.message_id, "Morning")
         for tab in (one, two):
             await tab.until(f"{posted.message_id}.1", "Morning", "")
             assert tab.screen.texts[f"{posted.message_id}.0"] == "Mornign"
@@ -291,5 +293,5 @@ async def test_at_shutdown_tails_are_stored_and_the_reply_says_why(database: Dat
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Not a sentence")
         await driver.until(name, "Not a sentence")
-    message, text = await world.services.text_of(ada, thread_id, int(name.partition(".")[0]), 0)
+    message, text = await world.services.messages.text_of(ada, thread_id, int(name.partition(".")[0]), 0)
     assert (text, message.status, message.reason) == ("Not a sentence", StreamStatus.ERROR, "The server restarted.")

@@ -5,28 +5,29 @@ import asyncio
 import pytest
 from sqlmodel import col, select
 
-from chat_app import threads, views
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.db import Database
-from chat_app.identity import Identity
-from chat_app.models import Attempt, Member, MemberRole, Message, Thread, Visibility
-from chat_app.streaming import Ending, Stream, StreamStatus, store
-from chat_app.threads import MessageRefused, Posted
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Member, MemberRole, Message, Thread, Visibility
+from chat_app.people.identity import Identity
+from chat_app.refusals import MessageRefused, NotPermitted, ThreadUnknown
+from chat_app.threads import attempts, message_views, messages, thread_views
+from chat_app.threads.messages import Posted
 from tests.support.people import count, person, thread
+from tests.support.world import running_world
+from tributary_streams import Ending, Stream, StreamStatus, store
 
 pytestmark = pytest.mark.on_both_databases
 
 
 async def post(database: Database, thread_id: str, who: Identity, text: str, nonce: str = "") -> Posted:
     async with database.write() as session:
-        return await threads.post(
+        return await messages.post(
             session, thread_id, who.user_id, text, nonce=nonce or f"nonce of {text}"[:64], tab="tab", model="scripted"
         )
 
 
-async def messages(database: Database, thread_id: str) -> list[views.MessageView]:
+async def stored_messages(database: Database, thread_id: str) -> list[message_views.MessageView]:
     async with database.read() as session:
-        return await views.newest_messages(session, thread_id)
+        return await message_views.newest_messages(session, thread_id)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ async def messages(database: Database, thread_id: str) -> list[views.MessageView
     ],
 )
 def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
-    assert threads.mentions_ai(text)
+    assert messages.mentions_ai(text)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
     ],
 )
 def test_what_only_looks_like_its_name_does_not_ask_the_ai(text: str) -> None:
-    assert not threads.mentions_ai(text)
+    assert not messages.mentions_ai(text)
 
 
 async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(database: Database) -> None:
@@ -72,7 +73,7 @@ async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(
     posted = await post(database, thread_id, who, "@gpt hello")
 
     async with database.read() as session:
-        messages = await views.newest_messages(session, thread_id)
+        messages = await message_views.newest_messages(session, thread_id)
     assert [(message.position, message.author_id, message.text) for message in messages] == [
         (1, who.user_id, "@gpt hello"),
         (2, 0, ""),
@@ -95,7 +96,7 @@ async def test_a_send_that_fails_in_between_commits_nothing(
     def no_stream(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(store, "create", no_stream)
+    monkeypatch.setattr(attempts, "create_stream", no_stream)
     with pytest.raises(RuntimeError):
         await post(database, thread_id, who, "@gpt hello")
 
@@ -132,13 +133,13 @@ async def test_positions_of_concurrent_senders_are_the_order_of_commits(database
     await asyncio.gather(*(send(who) for who in people))
 
     async with database.read() as session:
-        messages = await views.newest_messages(session, thread_id)
+        messages = await message_views.newest_messages(session, thread_id)
     assert [message.position for message in messages] == list(range(1, 25))
     assert [message.version for message in messages] == list(range(1, 25))
     assert [message.id for message in messages] == sorted(message.id for message in messages)
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * (threads.MAX_TEXT + 1)])
+@pytest.mark.parametrize("text", ["", "  \n ", "\x00", "x" * (messages.MAX_TEXT + 1)])
 async def test_a_blank_or_endless_message_is_refused_in_words(database: Database, text: str) -> None:
     who = await person(database)
     thread_id = await thread(database, who)
@@ -151,7 +152,7 @@ async def test_text_is_cleaned_at_the_edge(database: Database) -> None:
     thread_id = await thread(database, who)
     await post(database, thread_id, who, " a\x00b \ud83d\ude00 \ud800 ", "draft")
     async with database.read() as session:
-        (message,) = await views.newest_messages(session, thread_id)
+        (message,) = await message_views.newest_messages(session, thread_id)
     assert message.text == "ab 😀 \ufffd"
 
 
@@ -174,15 +175,15 @@ async def test_a_private_thread_is_unknown_to_strangers_and_closed_to_viewers(da
             await post(database, thread_id, who, "Let me in")
         async with database.write() as session:
             with pytest.raises(refused):
-                await threads.stoppable(session, thread_id, posted.message_id + 1, who.user_id)
+                await attempts.stoppable(session, thread_id, posted.message_id + 1, who.user_id)
     async with database.read() as session:
-        assert (await views.find(session, thread_id, viewer.user_id)).id == thread_id
+        assert (await thread_views.find(session, thread_id, viewer.user_id)).id == thread_id
         with pytest.raises(ThreadUnknown):
-            await views.find(session, thread_id, stranger.user_id)
+            await thread_views.find(session, thread_id, stranger.user_id)
         with pytest.raises(ThreadUnknown):
-            await views.message_view(session, thread_id, posted.message_id, stranger.user_id)
-        assert [entry.id for entry in await views.listed(session, stranger.user_id)] == []
-        assert [entry.id for entry in await views.listed(session, viewer.user_id)] == [thread_id]
+            await message_views.message_view(session, thread_id, posted.message_id, stranger.user_id)
+        assert [entry.id for entry in await thread_views.listed(session, stranger.user_id)] == []
+        assert [entry.id for entry in await thread_views.listed(session, viewer.user_id)] == [thread_id]
 
 
 async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Database) -> None:
@@ -197,10 +198,10 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
         await store.append(session, lease, 6, "there.", first_delta=None)
     async with database.write() as session:
         assert await store.close(session, lease, Ending(StreamStatus.DONE))
-        await threads.store_reply(session, posted.stream_id)
+        await attempts.store_reply(session, posted.stream_id)
 
     async with database.read() as session:
-        changed = await views.messages_changed_since(session, thread_id, 1)
+        changed = await message_views.messages_changed_since(session, thread_id, 1)
         version = (await session.execute(select(col(Thread.version)))).scalar_one()
     assert [(message.text, message.status, message.version) for message in changed] == [
         ("Hello there.", StreamStatus.DONE, version)
@@ -209,18 +210,18 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
 
 async def edit(database: Database, thread_id: str, message_id: int, who: Identity, text: str) -> bool:
     async with database.write() as session:
-        return await threads.edit_message(session, thread_id, message_id, who.user_id, text)
+        return await messages.edit_message(session, thread_id, message_id, who.user_id, text)
 
 
 async def test_an_edit_is_another_text_of_the_same_message_and_asks_nobody(database: Database) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)
     posted = await post(database, thread_id, ada, "Morning")
-    before = (await messages(database, thread_id))[0]
+    before = (await stored_messages(database, thread_id))[0]
 
     assert await edit(database, thread_id, posted.message_id, ada, " @gpt morning ")
 
-    (after,) = await messages(database, thread_id)
+    (after,) = await stored_messages(database, thread_id)
     assert (after.id, after.position, after.author_id, after.at) == (before.id, 1, ada.user_id, before.at)
     assert (after.text, after.name) == ("@gpt morning", f"{after.id}.1")
     assert after.version > before.version
@@ -231,9 +232,9 @@ async def test_the_same_text_again_is_no_edit(database: Database) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)
     posted = await post(database, thread_id, ada, "Morning")
-    before = await messages(database, thread_id)
+    before = await stored_messages(database, thread_id)
     assert not await edit(database, thread_id, posted.message_id, ada, "Morning\n")
-    assert await messages(database, thread_id) == before
+    assert await stored_messages(database, thread_id) == before
 
 
 async def test_a_message_is_its_authors_to_edit_while_they_may_write(database: Database) -> None:
@@ -251,10 +252,10 @@ async def test_a_message_is_its_authors_to_edit_while_they_may_write(database: D
     ):
         with pytest.raises(refused):
             await edit(database, thread_id, message_id, who, "Other")
-    assert [message.text for message in await messages(database, thread_id)] == ["@gpt mine", ""]
+    assert [message.text for message in await stored_messages(database, thread_id)] == ["@gpt mine", ""]
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "x" * (threads.MAX_TEXT + 1)])
+@pytest.mark.parametrize("text", ["", "  \n ", "x" * (messages.MAX_TEXT + 1)])
 async def test_an_edit_to_what_could_not_be_posted_is_refused_in_words(database: Database, text: str) -> None:
     ada = await person(database)
     thread_id = await thread(database, ada)
@@ -268,7 +269,7 @@ async def test_a_text_is_edited_no_more_often_than_its_name_can_count(database: 
     thread_id = await thread(database, ada)
     posted = await post(database, thread_id, ada, "Morning")
     async with database.write() as session:
-        (await session.get_one(Message, posted.message_id)).edits = threads.MAX_EDITS - 1
+        (await session.get_one(Message, posted.message_id)).edits = messages.MAX_EDITS - 1
     assert await edit(database, thread_id, posted.message_id, ada, "Noon")
     with pytest.raises(MessageRefused, match="too often"):
         await edit(database, thread_id, posted.message_id, ada, "Evening")
@@ -280,9 +281,9 @@ async def test_a_thread_is_titled_by_its_first_message(database: Database) -> No
     await post(database, thread_id, who, "@gpt   how \u202edo\u202c rivers\nfind the sea,\u200b " + "and why " * 20)
     await post(database, thread_id, who, "Something else")
     async with database.read() as session:
-        title = (await views.find(session, thread_id, who.user_id)).title
+        title = (await thread_views.find(session, thread_id, who.user_id)).title
     assert title.startswith("How do rivers find the sea, and why")
-    assert len(title) == threads.TITLE_LENGTH
+    assert len(title) == messages.TITLE_LENGTH
 
 
 async def test_clearing_a_thread_leaves_the_others_as_they_are(database: Database) -> None:
@@ -290,9 +291,9 @@ async def test_clearing_a_thread_leaves_the_others_as_they_are(database: Databas
     cleared, kept = await thread(database, who), await thread(database, who)
     for thread_id in (cleared, kept):
         await post(database, thread_id, who, "@gpt hello")
-    async with database.write() as session:
-        assert len(await threads.clear(session, cleared, who.user_id)) == 1
+    async with running_world(database) as world:
+        await world.services.threads.clear(who, cleared)
     async with database.read() as session:
-        assert await views.newest_messages(session, cleared) == []
-        assert [message.text for message in await views.newest_messages(session, kept)] == ["@gpt hello", ""]
+        assert await message_views.newest_messages(session, cleared) == []
+        assert [message.text for message in await message_views.newest_messages(session, kept)] == ["@gpt hello", ""]
     assert await count(database, Attempt) == 1

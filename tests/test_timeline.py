@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import delete, select
 from sqlmodel import col
 
-from chat_app import views
-from chat_app.db import Database
-from chat_app.streaming import Chunk, Finish, SourceError, Stream
+from chat_app.data.db import Database
+from chat_app.threads import reply_views
 from tests.support.javascript import run_javascript
 from tests.support.people import person, thread
 from tests.support.world import World, running_world
+from tributary_streams import Chunk, Finish, SourceError, Stream
 
 STEPS = [[0, 0], [100, 1000], [100, 3000], [150, 4000]]
 
@@ -54,7 +54,7 @@ async def test_a_reply_and_its_continuation_are_one_timeline_until_it_is_pruned(
         world.model.source(0).say("Once upon ", SourceError("It broke."))
         await tab.until(name, "Once upon ", "error")
         world.model.source(1).say("a time. The end.", Finish())
-        await world.services.continue_reply(ada, thread_id, reply, tab="ada")
+        await world.services.replies.go_on(ada, thread_id, reply, tab="ada")
         await tab.until(name, "Once upon a time. The end.", "done")
     async with world.database.write() as session:
         first = (await session.execute(select(Stream).order_by(col(Stream.created)))).scalars().first()
@@ -63,15 +63,15 @@ async def test_a_reply_and_its_continuation_are_one_timeline_until_it_is_pruned(
         chunk = (await session.execute(select(Chunk).where(col(Chunk.stream_id) == first.id))).scalars().one()
         chunk.created = first.first_delta + timedelta(milliseconds=1500)
 
-    _, steps = await world.services.timeline_of(ada, thread_id, reply, 1)
+    _, steps = await world.services.replies.timeline_of(ada, thread_id, reply, 1)
 
-    assert steps[:3] == [(0, 0), (10, 1500), (10, 1500 + views.BETWEEN_ATTEMPTS_MS)]
+    assert steps[:3] == [(0, 0), (10, 1500), (10, 1500 + reply_views.BETWEEN_ATTEMPTS_MS)]
     assert steps[-1][0] == len("Once upon a time. The end.")
     assert steps == sorted(steps, key=lambda step: step[1])
-    assert (await world.services.timeline_of(ada, thread_id, reply, 2))[1] == []
+    assert (await world.services.replies.timeline_of(ada, thread_id, reply, 2))[1] == []
     async with world.database.write() as session:
         await session.execute(delete(Chunk))
-    assert (await world.services.timeline_of(ada, thread_id, reply, 1))[1] == []
+    assert (await world.services.replies.timeline_of(ada, thread_id, reply, 1))[1] == []
 
 
 async def test_a_reply_of_which_only_the_first_chunks_were_pruned_has_no_timeline_any_more(world: World) -> None:
@@ -86,18 +86,18 @@ async def test_a_reply_of_which_only_the_first_chunks_were_pruned_has_no_timelin
         first = (await session.execute(select(Chunk))).scalars().one()
         session.add(Chunk(stream_id=first.stream_id, offset=10, text=first.text[10:]))
         first.text = first.text[:10]
-    lengths = [length for length, _ in (await world.services.timeline_of(ada, thread_id, reply, 1))[1]]
+    lengths = [length for length, _ in (await world.services.replies.timeline_of(ada, thread_id, reply, 1))[1]]
     assert lengths == [0, 10, 17]
     async with world.database.write() as session:
         await session.execute(delete(Chunk).where(col(Chunk.offset) == 0))
 
-    assert (await world.services.timeline_of(ada, thread_id, reply, 1))[1] == []
+    assert (await world.services.replies.timeline_of(ada, thread_id, reply, 1))[1] == []
 
 
 def test_a_reply_stored_by_the_delta_has_a_bounded_timeline_that_ends_where_it_did() -> None:
     steps = [(length, length) for length in range(50_000)]
-    thinned = views._thinned(steps)
-    assert len(thinned) <= views.TIMELINE_STEPS + 2
+    thinned = reply_views._thinned(steps)
+    assert len(thinned) <= reply_views.TIMELINE_STEPS + 2
     assert (thinned[0], thinned[-1]) == (steps[0], steps[-1])
 
 
@@ -110,9 +110,9 @@ async def test_the_details_of_a_reply_tell_each_attempt(world: World) -> None:
         world.model.source(0).say("Half", SourceError("It broke."))
         await tab.until(name, "Half", "error")
         world.model.source(1).say("All ", "of it.", Finish())
-        await world.services.retry(ada, thread_id, reply, tab="ada")
+        await world.services.replies.retry(ada, thread_id, reply, tab="ada")
         await tab.until(f"{reply}.2", "All of it.", "done")
-    newest, first = await world.services.attempts(ada, thread_id, reply)
+    newest, first = await world.services.replies.attempts(ada, thread_id, reply)
     assert (newest.kind, newest.status, newest.length, newest.deltas) == ("retry", "done", 10, 2)
     assert (first.kind, first.status, first.length) == ("first", "error", 4)
-    assert await world.services.attempts(ada, thread_id, reply - 1) == []
+    assert await world.services.replies.attempts(ada, thread_id, reply - 1) == []

@@ -10,11 +10,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount
 
-from chat_app.api import cookie, guests, schemas, streams, threads
+from chat_app.api import guests, schemas, streams, threads
 from chat_app.api.edge import Edge
-from chat_app.api.headers import page_policy
 from chat_app.api.problems import InvalidRequest, Problem, tell_problems
-from chat_app.threads import MAX_TEXT
+from chat_app.gate import cookie
+from chat_app.gate.headers import page_policy
+from chat_app.threads.messages import MAX_TEXT
 
 PREFIX = "/api"
 """Where the interface is mounted."""

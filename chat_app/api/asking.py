@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
 
-from chat_app.identity import Identity
+from chat_app.people.identity import Identity
 from chat_app.services import Services, services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,7 +34,7 @@ async def asking(request: Request, running: Running, _: Annotated[object, Securi
     is_ours = request.method in SAFE_METHODS or request.app.state.is_origin(headers.get("origin", ""))
     if not authorization and "cookie" in headers and not is_ours:
         raise HTTPException(403, "With a cookie, send this from a page of ours; elsewhere use a token.")
-    return await running.recognise(headers.get("cookie", ""), authorization)
+    return await running.people.recognise(headers.get("cookie", ""), authorization)
 
 
 def address(request: Request) -> str:

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app.api.problems import TOO_LARGE, problem
-from chat_app.request_id import HEADER, request_id
+from chat_app.ops.request_id import HEADER, request_id
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from chat_app.access import ThreadUnknown
-from chat_app.identity import Identity, SignedOut
-from chat_app.request_id import request_id
+from chat_app.ops.request_id import request_id
+from chat_app.people.identity import Identity
+from chat_app.refusals import SignedOut, ThreadUnknown
 from chat_app.services import Services
-from chat_app.streaming import End, Piece
-from chat_app.views import StreamView
+from chat_app.threads.reply_views import StreamView
+from tributary_streams import End, Piece
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def items_of(running: Services, who: Identity, stream: StreamView, offset: int =
     """
     if stream.status.is_terminal:
         return _in_parts(_stored(stream, text_of(stream), offset))
-    return _in_parts(running.follow(who, stream.id, offset))
+    return _in_parts(running.http_readers.follow(who, stream.id, offset))
 
 
 def text_of(stream: StreamView) -> str:

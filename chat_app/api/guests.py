@@ -20,5 +20,5 @@ router = APIRouter(tags=["guests"])
 )
 async def begin_as_guest(running: Running, address: Address, guest: schemas.NewGuest | None = None) -> schemas.Guest:
     """Take part without a browser: a person with a name, and the token that everything else asks for."""
-    who, token = await running.new_guest(guest.name if guest else None, address=address)
+    who, token = await running.people.new_guest(guest.name if guest else None, address=address)
     return schemas.Guest(token=token, user=schemas.User(id=who.user_id, name=who.name))

@@ -13,20 +13,28 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from chat_app.access import NotPermitted, ThreadUnknown
-from chat_app.identity import NameRefused, NotRecognised
-from chat_app.limits import TooMuch
-from chat_app.request_id import request_id
+from chat_app.ops.request_id import request_id
+from chat_app.refusals import (
+    WORDS,
+    MessageTooLong,
+    NotNow,
+    NotPermitted,
+    NotRecognised,
+    Refusal,
+    TooMany,
+    TooMuch,
+    Unfit,
+    Unknown,
+    UsedUp,
+    words,
+)
 from chat_app.services import NotRunning
-from chat_app.streaming.flusher import DATABASE_AWAY
-from chat_app.threads import MessageRefused, MessageTooLong, NotNow, SettingRefused, TitleRefused
+from tributary_streams import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-UNKNOWN = "There is no such thing, or it is not for you."
-NOT_PERMITTED = "You may read this thread, but not do that with it."
 NOT_RECOGNISED = "Send a valid token: Authorization: Bearer trb_…"
 AWAY = "The database does not answer. Try again in a moment."
 UNFORESEEN = "Something went wrong here. The server's log has it, under this request's id."
@@ -37,13 +45,27 @@ FAULT_LENGTH = 200
 """Characters of where a fault is and of what it is: both may repeat what was sent."""
 
 
+STATUSES: dict[type[Exception], HTTPStatus] = {
+    NotRecognised: HTTPStatus.UNAUTHORIZED,
+    Unknown: HTTPStatus.NOT_FOUND,
+    NotPermitted: HTTPStatus.FORBIDDEN,
+    NotNow: HTTPStatus.CONFLICT,
+    MessageTooLong: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Unfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooMuch: HTTPStatus.TOO_MANY_REQUESTS,
+    UsedUp: HTTPStatus.TOO_MANY_REQUESTS,
+    TooMany: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The status of each kind of refusal, its own or that of the nearest kind above it."""
+
+
 class Problem(BaseModel):
     """What went wrong, for a program (`status`) and for a person (`title`, `detail`)."""
 
     type: str = "about:blank"
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=[UNKNOWN])
+    detail: str = Field(examples=[WORDS[Unknown]])
 
 
 class WrongField(BaseModel):
@@ -61,8 +83,8 @@ class InvalidRequest(Problem):
 
 EXAMPLES = {
     HTTPStatus.UNAUTHORIZED: NOT_RECOGNISED,
-    HTTPStatus.FORBIDDEN: NOT_PERMITTED,
-    HTTPStatus.NOT_FOUND: UNKNOWN,
+    HTTPStatus.FORBIDDEN: WORDS[NotPermitted],
+    HTTPStatus.NOT_FOUND: WORDS[Unknown],
     HTTPStatus.CONFLICT: "This reply is being answered.",
     HTTPStatus.GONE: "The text of this earlier attempt was pruned.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
@@ -107,16 +129,7 @@ def tell_problems(app: FastAPI) -> None:
 
         app.add_exception_handler(kind, handle)
 
-    answers(NotRecognised, lambda _: problem(401, NOT_RECOGNISED, headers={"WWW-Authenticate": "Bearer"}))
-    answers(ThreadUnknown, lambda _: problem(404, UNKNOWN))
-    answers(NotPermitted, lambda _: problem(403, NOT_PERMITTED))
-    answers(NotNow, lambda error: problem(409, str(error)))
-    answers(MessageTooLong, lambda error: problem(413, str(error)))
-    for refused in (MessageRefused, TitleRefused, SettingRefused, NameRefused):
-        answers(refused, lambda error: problem(422, str(error), errors=[]))
-    answers(
-        TooMuch, lambda error: problem(429, str(error), headers={"Retry-After": str(max(1, math.ceil(error.wait)))})
-    )
+    answers(Refusal, _refused)
     answers(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _said_so)
     for away in (*DATABASE_AWAY, NotRunning):
@@ -126,6 +139,18 @@ def tell_problems(app: FastAPI) -> None:
 
 def _content(status: int, detail: str) -> dict[str, Any]:
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": int(status), "detail": detail}
+
+
+def _refused(refusal: Refusal) -> JSONResponse:
+    status = next(STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES)
+    match refusal:
+        case NotRecognised():
+            return problem(status, NOT_RECOGNISED, headers={"WWW-Authenticate": "Bearer"})
+        case TooMuch(wait=wait):
+            return problem(status, words(refusal), headers={"Retry-After": str(max(1, math.ceil(wait)))})
+        case Unfit() if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return problem(status, words(refusal), errors=[])
+    return problem(status, words(refusal))
 
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
@@ -143,7 +168,7 @@ async def _said_so(request: Request, error: Exception) -> JSONResponse:
         case 400:  # FastAPI's answer to a body that is no text at all, or too deep
             return problem(422, INVALID, errors=[])
         case 404:
-            return problem(404, UNKNOWN)
+            return problem(404, WORDS[Unknown])
         case 405:
             return problem(405, "That cannot be done here.", headers=headers | _allow(request))
         case 413:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chat_app.identity import NAME_LENGTH
-from chat_app.models import AttemptKind, ReplyMode, Role, Visibility
+from chat_app.data.models import AttemptKind, ReplyMode, Role, ThreadSettings, Visibility
+from chat_app.people.names import NAME_LENGTH
 from chat_app.settings import MODEL_LENGTH
-from chat_app.streaming import Granularity, StreamStatus
-from chat_app.threads import MAX_TITLE
-from chat_app.views import AttemptView, MessageView, StreamView, ThreadView
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.reply_views import AttemptView, StreamView
+from chat_app.threads.thread_views import ThreadView
+from chat_app.threads.threads import MAX_TITLE
+from tributary_streams import Granularity, StreamStatus
 
 THREAD_ID = r"^[A-Za-z0-9_-]{22}$"
 STREAM_ID = r"^[A-Za-z0-9_-]{22}$"
@@ -69,6 +71,11 @@ class NewThread(_Given):
     granularity: Annotated[Granularity | None, Field(strict=False)] = Field(
         default=None, description="In what pieces others get a reply; as the server says unless given."
     )
+
+    @property
+    def settings(self) -> ThreadSettings:
+        """What of it is a setting."""
+        return ThreadSettings(reply_mode=self.reply_mode, model=self.model, granularity=self.granularity or "")
 
 
 class NewMessage(_Given):
@@ -226,10 +233,10 @@ def thread_of(view: ThreadView) -> Thread:
         id=view.id,
         url=f"/t/{view.id}",
         title=view.title,
-        reply_mode=view.reply_mode,
         visibility=view.visibility,
-        model=view.model,
-        granularity=Granularity(view.granularity) if view.granularity else None,
+        reply_mode=view.settings.reply_mode,
+        model=view.settings.model,
+        granularity=Granularity(view.settings.granularity) if view.settings.granularity else None,
     )
 
 

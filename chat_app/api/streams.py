@@ -10,8 +10,8 @@ from chat_app.api import schemas
 from chat_app.api.asking import Address, Running, Who
 from chat_app.api.events import ENDED, EVENT_STREAM, items_of, streamed, text_of, wanted
 from chat_app.api.problems import described
-from chat_app.streaming import StreamId as Id
-from chat_app.views import StreamView
+from chat_app.threads.reply_views import StreamView
+from tributary_streams import StreamId as Id
 
 router = APIRouter(prefix="/streams/{stream_id}", tags=["streams"])
 
@@ -32,7 +32,7 @@ async def read_stream(
     running: Running, who: Who, stream_id: StreamId, response: Response, if_none_match: Matches = ""
 ) -> Any:
     """What is stored of a stream by now."""
-    return _snapshot(await running.stream(who, stream_id), response, if_none_match)
+    return _snapshot(await running.replies.stream(who, stream_id), response, if_none_match)
 
 
 @router.get(
@@ -69,7 +69,7 @@ async def join_stream(
     if_none_match: Matches = "",
 ) -> Any:
     """Exactly text[offset:] as it comes, from anywhere, whoever asked; going away ends nothing."""
-    stream = await running.stream(who, stream_id)
+    stream = await running.replies.stream(who, stream_id)
     form = wanted(request, default=EVENT_STREAM)
     if form is None:
         return _snapshot(stream, response, if_none_match)
@@ -83,9 +83,9 @@ async def join_stream(
 @router.post("/stop", status_code=202, responses=described(*DEEDS))
 async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schemas.Begun:
     """Stop a reply; its text stays. One that has ended stays as it is."""
-    place = await running.stream_place(who, stream_id)
+    place = await running.replies.place(who, stream_id)
     if place.is_current:
-        await running.stop(who, place.thread_id, place.message_id)
+        await running.replies.stop(who, place.thread_id, place.message_id)
     return schemas.begun(stream_id)
 
 
@@ -94,8 +94,10 @@ async def retry_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Answer again, in a new version, where this is the newest attempt and has ended; otherwise 409."""
-    place = await running.stream_place(who, stream_id)
-    begun = await running.retry(who, place.thread_id, place.message_id, tab="", address=address, after=stream_id)
+    place = await running.replies.place(who, stream_id)
+    begun = await running.replies.retry(
+        who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
+    )
     return _located(response, begun)
 
 
@@ -104,8 +106,8 @@ async def continue_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Let the AI go on from where this attempt, the newest, ended; 409 where it runs or is complete."""
-    place = await running.stream_place(who, stream_id)
-    begun = await running.continue_reply(
+    place = await running.replies.place(who, stream_id)
+    begun = await running.replies.go_on(
         who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
     )
     return _located(response, begun)

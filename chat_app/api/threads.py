@@ -34,7 +34,7 @@ class ExportFormat(StrEnum):
 @router.get("", responses=described(HTTPStatus.UNAUTHORIZED))
 async def list_threads(running: Running, who: Who) -> list[schemas.Thread]:
     """The threads in your list, the most recently active first."""
-    return [schemas.thread_of(view) for view in await running.listed(who)]
+    return [schemas.thread_of(view) for view in await running.threads.listed(who)]
 
 
 @router.post(
@@ -56,29 +56,27 @@ async def begin_thread(
 ) -> schemas.Thread:
     """Begin a thread, which is yours."""
     thread = thread or schemas.NewThread()
-    thread_id = await running.new_thread(
+    thread_id = await running.threads.create(
         who,
         address=address,
         title=thread.title or "",
-        reply_mode=thread.reply_mode,
         visibility=thread.visibility,
-        model=thread.model,
-        granularity=thread.granularity,
+        settings=thread.settings,
     )
     response.headers["Location"] = f"/api/threads/{thread_id}"
-    return schemas.thread_of(await running.thread(who, thread_id))
+    return schemas.thread_of(await running.threads.find(who, thread_id))
 
 
 @router.get("/{thread_id}", responses=described(*HIDDEN))
 async def read_thread(running: Running, who: Who, thread_id: ThreadId) -> schemas.Thread:
     """A thread without its messages."""
-    return schemas.thread_of(await running.thread(who, thread_id))
+    return schemas.thread_of(await running.threads.find(who, thread_id))
 
 
 @router.delete("/{thread_id}", status_code=204, responses=described(HTTPStatus.FORBIDDEN, *HIDDEN))
 async def delete_thread(running: Running, who: Who, thread_id: ThreadId) -> None:
     """Take a thread of yours away for everybody; a reply under way ends quietly."""
-    await running.delete_thread(who, thread_id)
+    await running.threads.delete(who, thread_id)
 
 
 @router.get("/{thread_id}/messages", responses=described(*HIDDEN))
@@ -90,7 +88,7 @@ async def list_messages(
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most: the newest of them.")] = 100,
 ) -> schemas.Messages:
     """A thread's messages, in order: the newest, or the newest before a position."""
-    found, people = await running.messages(who, thread_id, before=before, limit=limit)
+    found, people = await running.messages.newest(who, thread_id, before=before, limit=limit)
     has_more = len(found) == limit and found[0].position > 1
     return schemas.Messages(
         messages=[schemas.message_of(view, people) for view in found], before=found[0].position if has_more else None
@@ -139,14 +137,16 @@ async def post_message(
     """Post a message. With `Accept: text/event-stream` or `text/plain` the answer is the AI's reply as it comes; who
     goes away does not end it."""
     nonce = f"api:{idempotency_key or secrets.token_urlsafe(16)}"
-    posted = await running.post(who, thread_id, message.text, nonce=nonce, tab="", address=address, asks=message.reply)
-    stream_id = posted.stream_id or await running.reply_to(who, thread_id, posted.message_id)
+    posted = await running.messages.post(
+        who, thread_id, message.text, nonce=nonce, tab="", address=address, asks=message.reply
+    )
+    stream_id = posted.stream_id or await running.replies.reply_to(who, thread_id, posted.message_id)
     if stream_id is None:
         return schemas.Posted(message=posted.message_id, reply=None)
     begun = schemas.begun(stream_id)
     response.headers["Location"] = begun.url
     if (form := wanted(request)) is not None:
-        answer = streamed(items_of(running, who, await running.stream(who, stream_id)), form)
+        answer = streamed(items_of(running, who, await running.replies.stream(who, stream_id)), form)
         answer.headers["Location"] = begun.url
         return answer
     return schemas.Posted(message=posted.message_id, reply=begun)
@@ -168,7 +168,7 @@ async def edit_message(
     edit: schemas.Edit,
 ) -> None:
     """Give a message of yours another text, for everybody. The AI is not asked again."""
-    await running.edit_message(who, thread_id, message_id, edit.text, address=address)
+    await running.messages.edit(who, thread_id, message_id, edit.text, address=address)
 
 
 @router.get(
@@ -192,8 +192,8 @@ async def export_thread(
     file_format: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.MARKDOWN,
 ) -> StreamingResponse:
     """A thread with all its messages, attempts and their texts, as Markdown to read or as JSON to keep."""
-    thread = await running.thread(who, thread_id)
-    batches = running.export(who, thread_id)
+    thread = await running.threads.find(who, thread_id)
+    batches = running.messages.export(who, thread_id)
     if file_format is ExportFormat.JSON:
         parts, media_type, suffix = transcripts.as_json(thread, batches), "application/json", "json"
     else:

@@ -4,8 +4,9 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from chat_app.api import schemas
-from chat_app.services import Exported
-from chat_app.views import AttemptView, ThreadView
+from chat_app.threads.messages import Exported
+from chat_app.threads.reply_views import AttemptView
+from chat_app.threads.thread_views import ThreadView
 
 AI = "AI"
 UNTITLED = "Untitled thread"

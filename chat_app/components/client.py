@@ -8,8 +8,8 @@ import reflex as rx
 from reflex.vars import VarData
 
 from chat_app.components import words
-from chat_app.finder import Finder
-from chat_app.state import Line, Live, Presence, Row, Transcript, Viewer
+from chat_app.components.finder import Finder
+from chat_app.state import Live, Presence, Row, SidebarRow, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"
 _MARKDOWN_WORDS = "markdownWords"
@@ -129,9 +129,9 @@ class _ThreadList(rx.Component):
     library = "$/public/thread_list.js"
     tag = "ThreadList"
 
-    threads: rx.Var[list[Line]]
-    fresh: rx.Var[list[Line]]
-    found: rx.Var[tuple[str, list[Line]]]
+    threads: rx.Var[list[SidebarRow]]
+    fresh: rx.Var[list[SidebarRow]]
+    found: rx.Var[tuple[str, list[SidebarRow]]]
     current: rx.Var[str]
     words: rx.Var[dict[str, str]]
     on_search: rx.EventHandler[_query_spec]

@@ -10,7 +10,7 @@ from chat_app.components import words
 from chat_app.components.icons import icon_paths
 from chat_app.components.keyboard import shortcuts_button
 from chat_app.state import Presence, Transcript, Viewer
-from chat_app.threads import MAX_TEXT
+from chat_app.threads.messages import MAX_TEXT
 
 _LIBRARY = "$/public/composer.js"
 
@@ -66,7 +66,7 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
         shown=Transcript.thread,
         people=Transcript.people,
         here=Presence.people,
-        always=Transcript.reply_mode == "always",
+        always=Transcript.settings["reply_mode"] == "always",
         opened=Presence.opened,
         is_down=has_connection_errors,
         stored=stored,

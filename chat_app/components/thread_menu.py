@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 import reflex as rx
 from reflex.utils.exec import is_prod_mode
 
-from chat_app.access import Verb
 from chat_app.components import words
 from chat_app.components.dialog import FIELD, MAIN, QUIET, closes, confirm, dialog, from_dialogs_js, opens
 from chat_app.components.icons import icon
-from chat_app.components.share_dialog import SHARE, share_dialog
+from chat_app.components.share_dialog import SHARE, Sharing, share_dialog
 from chat_app.components.sidebar import ICON_BUTTON
 from chat_app.components.thread_settings import SETTINGS, thread_settings
-from chat_app.sharing import Sharing
 from chat_app.state import Transcript, may
+from chat_app.threads.access import Verb
 
 TITLE_LENGTH = 120
 """Characters (UTF-16 units, as browsers count) that the field for a title takes."""

@@ -24,8 +24,8 @@ def _way(mode: str, name: str, text: str, on_configure: Handler) -> rx.Component
             type="radio",
             name="reply-mode",
             value=mode,
-            checked=Transcript.reply_mode == mode,
-            on_change=on_configure(mode, Transcript.model, Transcript.granularity),
+            checked=Transcript.settings["reply_mode"] == mode,
+            on_change=on_configure("reply_mode", mode),
             class_name="mt-1 accent-primary",
         ),
         rx.el.span(
@@ -46,7 +46,7 @@ def _choice(label: str, text: str, *options: rx.Component, **props: Any) -> rx.C
 
 
 def thread_settings(on_configure: Handler) -> rx.Component:
-    """Shows the settings; `on_configure(reply_mode, model, granularity)` is called with each change."""
+    """Shows the settings; `on_configure(name, value)` is called with each change."""
     models = cast("rx.vars.ArrayVar[list[str]]", Viewer.models)
     return dialog(
         SETTINGS,
@@ -65,16 +65,16 @@ def thread_settings(on_configure: Handler) -> rx.Component:
                     words.MODEL_TEXT,
                     rx.el.option(f"{words.SERVERS_CHOICE}: ", models[0], value=""),
                     rx.foreach(models[1:], lambda name: rx.el.option(name, value=name)),
-                    value=Transcript.model,
-                    on_change=lambda model: on_configure(Transcript.reply_mode, model, Transcript.granularity),
+                    value=Transcript.settings["model"],
+                    on_change=lambda model: on_configure("model", model),
                 ),
             ),
             _choice(
                 words.PIECES,
                 words.PIECES_TEXT,
                 *(rx.el.option(words.PIECES_BY[name], value=name) for name in _GRANULARITIES),
-                value=Transcript.granularity,
-                on_change=lambda pieces: on_configure(Transcript.reply_mode, Transcript.model, pieces),
+                value=Transcript.settings["granularity"],
+                on_change=lambda pieces: on_configure("granularity", pieces),
             ),
             rx.el.p(words.FROM_NEXT_REPLY, class_name="text-sm text-muted-foreground"),
             class_name="mt-4 flex flex-col gap-5",

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import reflex as rx
 
-from chat_app.access import Verb
 from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
@@ -15,6 +14,7 @@ from chat_app.components.details_dialog import details_dialog
 from chat_app.components.icons import icon
 from chat_app.components.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, may
+from chat_app.threads.access import Verb
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
 
@@ -318,7 +318,7 @@ def _invitation() -> rx.Component:
         rx.el.h2(words.EMPTY_TITLE, class_name="text-xl font-semibold tracking-tight text-balance"),
         rx.el.p(
             rx.cond(
-                Transcript.reply_mode == "always",
+                Transcript.settings["reply_mode"] == "always",
                 words.EMPTY_TEXT_ALWAYS,
                 rx.fragment(
                     words.EMPTY_TEXT_BEFORE,

@@ -256,7 +256,7 @@ COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line · "
 EDIT_MESSAGE = "Edit this message"
 EDITED = "edited"
 
-DEMO_NOTICE = "Demo model – answers are made up offline."
+DEMO_NOTICE = "Demo model – it knows a few replies by heart."
 DEMO_NOTICE_BEFORE = " Set "
 DEMO_NOTICE_BETWEEN = " or "
 DEMO_NOTICE_AFTER = " in .env to use a real one."

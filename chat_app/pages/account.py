@@ -6,13 +6,12 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import Field
 
-from chat_app import layout
-from chat_app.components import words
+from chat_app.components import layout, words
 from chat_app.components.account import SHOWN_ONCE_ID, AccountActions, person, signing_out, tokens
 from chat_app.components.notices import demo_notice, notice
 from chat_app.components.sidebar import ACCOUNT, sidebar
-from chat_app.identity import Identity
 from chat_app.pages.thread import Composer
+from chat_app.people.identity import Identity
 from chat_app.services import services
 from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed_out, update_vars, who_asks
 
@@ -47,14 +46,14 @@ class Account(rx.State):
     async def show(self) -> None:
         """Show who this is, what they can choose from, and their tokens; at last, that they were signed out."""
         who = await who_asks(self)
-        lines = await services().lines(who)
+        lines = await services().directory.lines(who)
         async with self:
             viewer = await self.get_state(Viewer)
             viewer._recognise(who)
             viewer._list(lines)
             update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
         await self._refresh(who)
-        if await services().until_signed_out(who):
+        if await services().endings.until_ended(who.session):
             async with self:
                 update_vars(self, tokens=[], is_alone=False)
             await show_signed_out(self)
@@ -63,7 +62,7 @@ class Account(rx.State):
     async def rename(self, name: PersonName, hue: Hue) -> None:
         """Take another name and colour."""
         who = await who_asks(self)
-        await services().rename_person(who, name, int(hue))
+        await services().people.rename(who, name, int(hue))
         who = await who_asks(self)
         async with self:
             (await self.get_state(Viewer))._recognise(who)
@@ -72,7 +71,7 @@ class Account(rx.State):
     async def make_token(self, name: TokenName) -> Any:
         """Make a token and show it, this once."""
         who = await who_asks(self)
-        token = await services().add_token(who, name)
+        token = await services().people.add_token(who, name)
         await self._refresh(who)
         return rx.set_value(SHOWN_ONCE_ID, token)
 
@@ -80,26 +79,26 @@ class Account(rx.State):
     async def revoke_token(self, token_id: TokenId) -> None:
         """End a token."""
         who = await who_asks(self)
-        await services().revoke_token(who, token_id)
+        await services().people.revoke_token(who, token_id)
         await self._refresh(who)
 
     @remote
     async def sign_out_elsewhere(self) -> None:
         """End all other browsers and all tokens."""
         who = await who_asks(self)
-        await services().sign_out(who, is_everywhere=False)
+        await services().people.sign_out(who, is_everywhere=False)
         await self._refresh(who, is_alone=True)
 
     @remote
     async def sign_out_everywhere(self) -> None:
         """End this browser too."""
-        await services().sign_out(await who_asks(self), is_everywhere=True)
+        await services().people.sign_out(await who_asks(self), is_everywhere=True)
         async with self:
             update_vars(self, tokens=[], is_alone=False)
         await show_signed_out(self)
 
     async def _refresh(self, who: Identity, *, is_alone: bool = False) -> None:
-        listed = await services().tokens(who)
+        listed = await services().people.tokens(who)
         async with self:
             lines = [TokenLine(token.id, token.name, int(token.seen.timestamp())) for token in listed]
             update_vars(self, tokens=lines, is_alone=is_alone)

@@ -18,7 +18,7 @@ class Home(rx.State):
     @by_page_load
     async def lead(self) -> Any:
         """Go to the newest thread; on an empty database the seeded conversation begins."""
-        thread_id = await services().home(await who_asks(self), tab_of(self), address=address_of(self))
+        thread_id = await services().threads.home(await who_asks(self), tab_of(self), address=address_of(self))
         return rx.redirect(f"/t/{thread_id}", replace=True)
 
 

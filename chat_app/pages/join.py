@@ -7,10 +7,10 @@ import reflex as rx
 from chat_app.components import words
 from chat_app.components.errors import no_invite, signed_out
 from chat_app.components.notices import notice
-from chat_app.members import InviteUnknown
+from chat_app.refusals import InviteUnknown
 from chat_app.services import services
 from chat_app.state import Viewer, by_page_load, update_vars, who_asks
-from chat_app.streaming.text import clean
+from tributary_streams import clean
 
 ROUTE = "/join/[invite]"
 
@@ -27,7 +27,7 @@ class Join(rx.State):
             update_vars(self, is_unknown=False)
             update_vars(await self.get_state(Viewer), notice="")
         try:
-            thread_id = await services().join(await who_asks(self), invite_in_address(self))
+            thread_id = await services().members.join(await who_asks(self), invite_in_address(self))
         except InviteUnknown:
             async with self:
                 self.is_unknown = True

@@ -1,15 +1,14 @@
 """The thread page: the transcript, its composer, and the list of threads beside it."""
 
 from collections.abc import Awaitable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat_app import layout
-from chat_app.access import NotPermitted, ThreadUnknown, Verb
-from chat_app.components import words
+from chat_app import refusals
+from chat_app.components import layout, words
 from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
@@ -19,16 +18,10 @@ from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
 from chat_app.components.transcript import transcript
-from chat_app.identity import NotRecognised, SignedOut
-from chat_app.limits import TooMuch
-from chat_app.models import ReplyMode
+from chat_app.refusals import Refusal, SignedOut
 from chat_app.services import services
 from chat_app.settings import MODEL_LENGTH
 from chat_app.state import (
-    GONE,
-    NO_COOKIE,
-    NOT_YOURS,
-    SIGNED_OUT,
     Live,
     MessageId,
     Transcript,
@@ -43,8 +36,7 @@ from chat_app.state import (
     update_vars,
     who_asks,
 )
-from chat_app.streaming import Granularity
-from chat_app.threads import MessageRefused
+from chat_app.threads.access import Verb
 
 ROUTE = "/t/[thread_id]"
 
@@ -68,9 +60,9 @@ class Draft(BaseModel):
     nonce: Nonce
 
 
-Mode = Literal["mention", "always"]
-ModelName = Annotated[str, Field(max_length=MODEL_LENGTH)]
-Pieces = Literal["", "delta", "word", "sentence", "line", "paragraph"]
+SettingName = Annotated[str, Field(max_length=40)]
+SettingValue = Annotated[str, Field(max_length=MODEL_LENGTH)]
+"""Whether there is such a setting, and whether it can have this value, is for `ThreadSettings` to say."""
 
 
 class Composer(rx.State):
@@ -96,7 +88,7 @@ class Composer(rx.State):
         async def post() -> None:
             who, thread_id = await who_asks(self), thread_in_address(self)
             tab, address = tab_of(self), address_of(self)
-            await services().post(who, thread_id, draft.text, nonce=draft.nonce, tab=tab, address=address)
+            await services().messages.post(who, thread_id, draft.text, nonce=draft.nonce, tab=tab, address=address)
 
         await self._settle(draft.nonce, post())
 
@@ -106,7 +98,7 @@ class Composer(rx.State):
 
         async def edit() -> None:
             who, thread_id = await who_asks(self), thread_in_address(self)
-            await services().edit_message(who, thread_id, message_id, text, address=address_of(self))
+            await services().messages.edit(who, thread_id, message_id, text, address=address_of(self))
 
         await self._settle(nonce, edit())
 
@@ -115,17 +107,10 @@ class Composer(rx.State):
         notice = ""
         try:
             await storing
-        except (MessageRefused, TooMuch) as refusal:
-            notice = str(refusal)
-        except ThreadUnknown:
-            notice = GONE
-        except NotPermitted:
-            notice = NOT_YOURS
-        except SignedOut:
-            await show_signed_out(self)
-            notice = SIGNED_OUT
-        except NotRecognised:
-            notice = NO_COOKIE
+        except Refusal as refusal:
+            if isinstance(refusal, SignedOut):
+                await show_signed_out(self)
+            notice = refusals.words(refusal)
         except (SQLAlchemyError, OSError):
             notice = "Your message could not be stored. Try again in a moment."
         async with self:
@@ -138,43 +123,43 @@ class Composer(rx.State):
     @remote
     async def stop(self, message_id: MessageId) -> None:
         """Stop a reply; its text stays."""
-        await services().stop(await who_asks(self), thread_in_address(self), message_id)
+        await services().replies.stop(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def retry(self, message_id: MessageId) -> None:
         """Answer again, in a new version."""
         who, thread_id = await who_asks(self), thread_in_address(self)
-        await services().retry(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
+        await services().replies.retry(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
         who, thread_id = await who_asks(self), thread_in_address(self)
-        await services().continue_reply(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
+        await services().replies.go_on(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
     @remote
     async def delete(self, message_id: MessageId) -> None:
         """Take a message away for everybody."""
         thread_id = thread_in_address(self)
-        await services().delete_message(await who_asks(self), thread_id, message_id)
+        await services().messages.delete(await who_asks(self), thread_id, message_id)
         async with self:
             update_vars(self, deleted_thread=thread_id, deleted_message=message_id)
 
     @remote
     async def rename(self, title: Title) -> None:
         """Give this thread another title."""
-        await services().rename(await who_asks(self), thread_in_address(self), title)
+        await services().threads.rename(await who_asks(self), thread_in_address(self), title)
 
     @remote
     async def clear(self) -> None:
         """Take all messages of this thread away for everybody."""
-        await services().clear(await who_asks(self), thread_in_address(self))
+        await services().threads.clear(await who_asks(self), thread_in_address(self))
 
     @remote
     async def delete_thread(self) -> Any:
         """Take this thread away for everybody, and go home."""
         thread_id = thread_in_address(self)
-        await services().delete_thread(await who_asks(self), thread_id)
+        await services().threads.delete(await who_asks(self), thread_id)
         async with self:
             update_vars(self, deleted_thread=thread_id, deleted_message=0)
         return rx.redirect("/", replace=True)
@@ -189,9 +174,9 @@ class Composer(rx.State):
             return None
         who = await who_asks(self)
         if message_id:
-            await services().restore_message(who, thread_id, message_id)
+            await services().messages.restore(who, thread_id, message_id)
             return None
-        await services().restore_thread(who, thread_id)
+        await services().threads.restore(who, thread_id)
         return rx.redirect(f"/t/{thread_id}")
 
     @remote
@@ -201,21 +186,15 @@ class Composer(rx.State):
             update_vars(self, deleted_thread="", deleted_message=0)
 
     @remote
-    async def configure(self, reply_mode: Mode, model: ModelName, granularity: Pieces) -> None:
-        """Say how the AI takes part in this thread from its next reply on."""
-        await services().configure(
-            await who_asks(self),
-            thread_in_address(self),
-            reply_mode=ReplyMode(reply_mode),
-            model=model,
-            granularity=Granularity(granularity) if granularity else None,
-        )
+    async def configure(self, name: SettingName, value: SettingValue) -> None:
+        """Change one setting of this thread, from its next reply on."""
+        await services().threads.configure(await who_asks(self), thread_in_address(self), {name: value})
         await tell(self, "")
 
     @remote
     async def new_thread(self) -> Any:
         """Begin a thread and go there."""
-        thread_id = await services().new_thread(await who_asks(self), address=address_of(self))
+        thread_id = await services().threads.create(await who_asks(self), address=address_of(self))
         return rx.redirect(f"/t/{thread_id}")
 
 

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from chat_app.api.app import create_api, mounted
 from chat_app.api.asking import running
-from chat_app.db import Database
-from chat_app.request_id import RequestIds
+from chat_app.data.db import Database
+from chat_app.ops.request_id import RequestIds
 from tests.support.world import World, running_world
 
 ORIGIN = "http://chat.example"
@@ -74,6 +74,6 @@ async def interface(database: Database) -> AsyncIterator[Interface]:
             try:
                 yield Interface(world, api, f"http://127.0.0.1:{listener.getsockname()[1]}")
             finally:
-                world.services.readers.end_all()
+                world.services.http_readers.end_all()
                 server.should_exit = True
                 await serving

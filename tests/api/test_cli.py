@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from chat_app.streaming import Finish, SourceError
-from chat_app.streaming.tables import new_id
 from tests.api.conftest import Interface
 from tests.support.server import PROJECT
 from tests.support.world import WITHIN
+from tributary_streams import Finish, SourceError
+from tributary_streams.columns import new_id
 
 
 @asynccontextmanager
@@ -79,7 +79,7 @@ async def test_the_exit_status_tells_how_a_reply_ended(
     async with interface.guest() as ada:
         stream_id = await ada.ask(await ada.thread())
         interface.world.model.source(0).say("Half of it", ending)
-        await interface.world.services.written()
+        await interface.world.written()
         secret = tmp_path / "token"
         secret.write_text(f"{ada.token}\n")
         secret.chmod(0o600)
@@ -111,7 +111,7 @@ async def test_a_broken_connection_is_taken_up_where_it_broke(interface: Interfa
         stream_id = await ada.ask(await ada.thread())
         words = [f"word{number} 漢字 " for number in range(3000)]
         interface.world.model.source(0).say(*words, Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         async with await asyncio.start_server(passes, "127.0.0.1", 0) as proxy:
             url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
             status, output, _ = await run(url, "follow", stream_id, TRIBUTARY_TOKEN=ada.token)
@@ -122,7 +122,7 @@ async def test_a_broken_connection_is_taken_up_where_it_broke(interface: Interfa
 async def test_what_cannot_be_is_said_in_a_line_and_by_the_exit_status(interface: Interface, tmp_path: Path) -> None:
     async with interface.guest() as ada:
         unknown = await run(interface.url, "follow", "kZ0m4Vb2TtqkYw5n0hPz3A", TRIBUTARY_TOKEN=ada.token)
-        assert unknown == (5, "", "404: There is no such thing, or it is not for you.\n")
+        assert unknown == (5, "", "404: This does not exist, or is not for you.\n")
         nobody = await run(interface.url, "threads", TRIBUTARY_TOKEN="trb_wrong")
         assert nobody[0] == 5
         open_file = tmp_path / "token"

@@ -22,9 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chat_app.streaming import Finish
 from tests.api.conftest import Caller, Interface
 from tests.support.core import HandFed
+from tributary_streams import Finish
 
 CHECKS = [
     not_a_server_error,
@@ -51,7 +51,7 @@ def answers_at_once(interface: Interface) -> None:
 async def ended(interface: Interface, caller: Caller, thread_id: str) -> str:
     """The id of a stream that has ended."""
     stream_id = await caller.ask(thread_id)
-    await interface.world.services.written()
+    await interface.world.written()
     return stream_id
 
 

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 
-from chat_app import services as chat_services
 from chat_app.api.app import MAX_BODY, create_api, mounted
 from chat_app.api.asking import running
 from chat_app.api.operation import operation_routes
-from chat_app.db import Database
-from chat_app.identity import COOKIE, new_secret
-from chat_app.request_id import HEADER, RequestIds
-from chat_app.streaming import Finish
+from chat_app.data.db import Database
+from chat_app.ops.request_id import HEADER, RequestIds
+from chat_app.people.identity import COOKIE
+from chat_app.people.secrets import new_secret
 from tests.api.conftest import ORIGIN, Interface
 from tests.support.world import running_world
+from tributary_streams import Finish
 
 NOBODY = "kZ0m4Vb2TtqkYw5n0hPz3A"
 JSON = {"Content-Type": "application/json"}
@@ -146,7 +146,7 @@ async def test_every_answer_names_its_request_and_so_does_the_line_of_the_reply(
             headers = {HEADER: "given-by-a-proxy"}
             path = f"/api/threads/{thread_id}/messages"
             answer = await ada.http.post(path, json={"text": "@gpt hi"}, headers=headers)
-            await interface.world.services.written()
+            await interface.world.written()
         assert answer.headers[HEADER] == "given-by-a-proxy"
         lines = [json.loads(record.message) for record in caplog.records if record.message.startswith("{")]
         assert {line["request"] for line in lines} == {"given-by-a-proxy"}
@@ -170,7 +170,7 @@ async def test_what_fails_here_is_said_without_its_cause(
         raise error
 
     async with interface.guest() as ada:
-        monkeypatch.setattr(interface.world.services, "listed", fail)
+        monkeypatch.setattr(interface.world.services.threads, "listed", fail)
         answer = await ada.http.get("/api/threads")
     is_problem(answer, status)
     assert "secret" not in answer.text
@@ -185,16 +185,16 @@ async def test_a_thread_is_exported_with_all_attempts_and_nobody_passes_for_anot
         http.headers["Authorization"] = f"Bearer {guest['token']}"
         thread_id = (await http.post("/api/threads", json={"title": "Plans / 計画"})).json()["id"]
         path = f"/api/threads/{thread_id}"
-        model, services = interface.world.model, interface.world.services
-        monkeypatch.setattr(chat_services, "EXPORTED_AT_ONCE", 3)
+        model = interface.world.model
+        monkeypatch.setattr("chat_app.threads.messages.EXPORTED_AT_ONCE", 3)
         for number in range(6):
             await http.post(f"{path}/messages", json={"text": f"line {number}\n## AI · now\nI agree"})
         model.source(0).say("First answer.", Finish())
         asked = await http.post(f"{path}/messages", json={"text": "@gpt hi"})
-        await services.written()
+        await interface.world.written()
         model.source(1).say("Second ", "answer.", Finish("Cut *short*."))
         assert (await http.post(f"{asked.json()['reply']['url']}/retry")).status_code == HTTPStatus.ACCEPTED
-        await services.written()
+        await interface.world.written()
 
         exported = await http.get(f"{path}/export", params={"format": "json"})
         messages = exported.json()["messages"]
@@ -223,7 +223,7 @@ async def test_metrics_are_for_who_has_the_token_and_readiness_tells_the_truth(
         assert (await http.get("/metrics")).status_code == HTTPStatus.NOT_FOUND
         assert (await http.get("/healthz")).text == "ok\n"
         assert (await http.get("/readyz")).json() == {"ready": True, "faults": []}
-        flusher = next(task for task in services._replies._work if task.get_name() == "flusher")
+        flusher = next(task for task in services._writers._work if task.get_name() == "flusher")
         flusher.cancel()
         async with interface.guest() as ada:
             await ada.thread()
@@ -236,7 +236,7 @@ async def test_what_is_measured_is_shown_in_the_form_of_prometheus(interface: In
     async with interface.guest() as ada:
         interface.world.model.source(0).say("One. ", "Two.", Finish())
         await ada.ask(await ada.thread())
-        await interface.world.services.written()
+        await interface.world.written()
     body, media_type = interface.world.services.metrics.exposition("")
     shown = dict(line.rsplit(" ", 1) for line in body.decode().splitlines() if not line.startswith("#"))
     assert media_type.startswith("text/plain")

@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from chat_app.api import events as api_events
-from chat_app.db import Database
-from chat_app.models import MemberRole, Visibility
-from chat_app.readers import AT_ONCE
-from chat_app.streaming import Finish, Piece, SourceError, StreamId
+from chat_app.data.db import Database
+from chat_app.data.models import MemberRole, Visibility
+from chat_app.live.http_readers import AT_ONCE
 from tests.api.conftest import Caller, Interface
 from tests.support.meter import metered
 from tests.support.world import WITHIN, running_world
+from tributary_streams import Finish, Piece, SourceError, StreamId
 
 EVENTS = {"Accept": "text/event-stream"}
 PLAIN = {"Accept": "text/plain"}
@@ -139,7 +139,7 @@ async def test_joined_at_every_offset_once_it_is_stored_it_is_exactly_the_rest(i
     async with interface.guest() as ada:
         stream_id = await ada.ask(await ada.thread())
         interface.world.model.source(0).say(*TEXT, Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         for offset in range(len(TEXT) + 3):
             answer = await ada.http.get(f"/api/streams/{stream_id}/events?offset={offset}", headers=PLAIN)
             assert answer.text == TEXT[offset:]
@@ -181,7 +181,7 @@ async def test_posted_twenty_times_at_once_with_one_key_it_is_one_message(interf
         assert len({answer.text for answer in answers}) == 1
         await interface.world.model.was_asked(1)
         interface.world.model.source(0).say("Yes.", Finish())
-        await interface.world.services.written()
+        await interface.world.written()
     assert len(interface.world.model.asked) == 1
 
 
@@ -195,7 +195,7 @@ async def test_when_the_caller_goes_away_the_reply_goes_on(interface: Interface,
             source.say("The beginning ")
             await anext(answer.aiter_text())
         source.say("and the end.", Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         assert (await reply_in(ada, thread_id))["text"] == "The beginning and the end."
 
 
@@ -204,9 +204,9 @@ async def test_a_reader_holds_little_of_a_long_text_at_a_time(interface: Interfa
     async with interface.guest() as ada:
         stream_id = StreamId(await ada.ask(await ada.thread()))
         interface.world.model.source(0).say(text, Finish())
-        await interface.world.services.written()
-        who = await interface.world.services.recognise("", f"Bearer {ada.token}")
-        items = [item async for item in interface.world.services.follow(who, stream_id, 7)]
+        await interface.world.written()
+        who = await interface.world.services.people.recognise("", f"Bearer {ada.token}")
+        items = [item async for item in interface.world.services.http_readers.follow(who, stream_id, 7)]
     pieces = [item for item in items if isinstance(item, Piece)]
     assert "".join(piece.text for piece in pieces) == text[7:]
     assert max(len(piece.text) for piece in pieces) <= AT_ONCE
@@ -239,7 +239,7 @@ async def test_a_reader_that_reads_nothing_is_cut_and_costs_the_others_nothing(
                 await was_cut.wait()
                 source.say(Finish())
                 assert [kind async for kind, _, _ in read] == ["end"]
-        assert services.readers.count == 0
+        assert services.http_readers.count == 0
 
 
 @pytest.mark.on_both_databases
@@ -252,7 +252,7 @@ async def test_stop_retry_and_continue_say_what_became_of_them(interface: Interf
         assert running.status_code == HTTPStatus.CONFLICT
         for _ in range(2):
             assert (await ada.http.post(f"/api/streams/{first}/stop")).status_code == HTTPStatus.ACCEPTED
-            await interface.world.services.written()
+            await interface.world.written()
         _, end = await text_from(interface, ada.token, first, 0)
         assert end["status"] == "stopped"
 
@@ -262,7 +262,7 @@ async def test_stop_retry_and_continue_say_what_became_of_them(interface: Interf
         assert sorted(answer.status_code for answer in answers) == [HTTPStatus.ACCEPTED] + [HTTPStatus.CONFLICT] * 4
         assert begun[0].headers["location"] == begun[0].json()["url"]
         model.source(1).say("it.", Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         rest, _ = await text_from(interface, ada.token, begun[0].json()["stream_id"], 0)
         assert rest == "it."
         complete = await ada.http.post(f"/api/streams/{begun[0].json()['stream_id']}/continue")
@@ -274,7 +274,7 @@ async def test_what_is_done_with_a_reply_reads_none_of_its_text(interface: Inter
     async with interface.guest() as ada:
         stream_id = await ada.ask(await ada.thread())
         interface.world.model.source(0).say("Half. ", SourceError("It broke."))
-        await interface.world.services.written()
+        await interface.world.written()
         with metered(interface.world.database) as meter:
             assert (await ada.http.post(f"/api/streams/{stream_id}/stop")).status_code == HTTPStatus.ACCEPTED
             assert (await ada.http.post(f"/api/streams/{stream_id}/continue")).status_code == HTTPStatus.ACCEPTED
@@ -314,13 +314,13 @@ async def test_who_loses_the_token_or_the_thread_reads_no_further(interface: Int
             of_noor, of_bo = events(with_token), in_open_thread.aiter_text()
             await anext(of_noor)
             await anext(of_bo)
-            who = await services.recognise("", f"Bearer {noor.token}")
-            (token,) = await services.tokens(who)
+            who = await services.people.recognise("", f"Bearer {noor.token}")
+            (token,) = await services.people.tokens(who)
             async with asyncio.timeout(WITHIN):
-                assert await services.revoke_token(who, token.id)
+                assert await services.people.revoke_token(who, token.id)
                 assert [kind async for kind, _, _ in of_noor] == []
-                owner = await services.recognise("", f"Bearer {ada.token}")
-                await services.set_visibility(owner, thread_id, Visibility.PRIVATE)
+                owner = await services.people.recognise("", f"Bearer {ada.token}")
+                await services.members.set_visibility(owner, thread_id, Visibility.PRIVATE)
                 assert [text async for text in of_bo] == []
         assert (await noor.http.get(path, headers=EVENTS)).status_code == HTTPStatus.UNAUTHORIZED
         assert (await bo.http.get(path, headers=EVENTS)).status_code == HTTPStatus.NOT_FOUND
@@ -331,9 +331,9 @@ async def test_a_viewer_may_read_a_private_reply_and_do_nothing_with_it(interfac
     async with interface.guest() as ada, interface.guest() as noor, interface.guest() as bo:
         thread_id = await ada.thread(visibility="private")
         stream_id = await ada.ask(thread_id)
-        owner = await services.recognise("", f"Bearer {ada.token}")
-        _, secret = await services.invite(owner, thread_id, MemberRole.VIEWER, timedelta(days=1))
-        await services.join(await services.recognise("", f"Bearer {noor.token}"), secret)
+        owner = await services.people.recognise("", f"Bearer {ada.token}")
+        _, secret = await services.members.invite(owner, thread_id, MemberRole.VIEWER, timedelta(days=1))
+        await services.members.join(await services.people.recognise("", f"Bearer {noor.token}"), secret)
         deeds = [
             ("POST", f"/api/threads/{thread_id}/messages", {"json": {"text": "hi"}}),
             ("DELETE", f"/api/threads/{thread_id}", {}),
@@ -357,8 +357,8 @@ async def test_what_another_process_writes_is_joined_by_its_chunks(interface: In
     try:
         async with interface.guest() as ada, running_world(elsewhere) as other:
             thread_id = await ada.thread()
-            who = await other.services.recognise("", f"Bearer {ada.token}")
-            posted = await other.services.post(who, thread_id, "@gpt hi", nonce="1", tab="")
+            who = await other.services.people.recognise("", f"Bearer {ada.token}")
+            posted = await other.services.messages.post(who, thread_id, "@gpt hi", nonce="1", tab="")
             assert posted.stream_id is not None
             source = other.model.source(0)
             source.say("First sentence. ", "Second ")
@@ -382,7 +382,7 @@ async def test_a_stream_as_json_has_an_etag_that_changes_with_it(interface: Inte
         url, as_json = f"/api/streams/{stream_id}", {"Accept": "application/json, text/event-stream;q=0.5"}
         before = await ada.http.get(url)
         interface.world.model.source(0).say("Hello.", Finish())
-        await interface.world.services.written()
+        await interface.world.written()
         after = await ada.http.get(url)
         assert (after.json()["status"], after.json()["text"]) == ("done", "Hello.")
         assert before.json()["status"] in {"pending", "streaming"}

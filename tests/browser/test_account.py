@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 from playwright.async_api import expect
 
-from chat_app.identity import COOKIE, hash_of, new_secret
+from chat_app.people.identity import COOKIE
+from chat_app.people.secrets import hash_of, new_secret
 from tests.browser.conftest import Site
 from tests.support.visitor import Tab, Visitor
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import expect
 
-from chat_app.threads import MAX_TEXT
+from chat_app.threads.messages import MAX_TEXT
 from tests.support.site import Site
 from tests.support.visitor import Visitor
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from chat_app.components import words
-from chat_app.db import Database
+from chat_app.data.db import Database
 from tests.browser.pathological import NEAR_THE_LIMITS, PATHOLOGICAL, RENDERED
 from tests.browser.vectors import EVIL, SAMPLE, VECTORS
 from tests.support.planted import PER_PAGE, STEPS, Planted

@@ -14,14 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from chat_app.db import Database
-from chat_app.models import Attempt, Message
-from chat_app.streaming import Stream, StreamId, StreamStatus, store
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Message
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.support.chromium import find_chromium
 from tests.support.scripted_model import Request, Say, ScriptedModelThread
 from tests.support.server import Server, running_server
 from tests.support.visitor import Tab, Visitor
+from tributary_streams import Stream, StreamId, StreamStatus, store
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chat_app import threads
-from chat_app.db import Database
-from chat_app.streaming import Body, StreamId, StreamStatus, body, store
+from chat_app.data.db import Database
+from chat_app.threads import messages
 from tests.support.people import person, thread
 from tests.support.scripted_model import Hold, Say, ScriptedModelThread
 from tests.support.server import STOP_WITHIN, Mode, running_server
+from tributary_streams import Body, StreamId, StreamStatus, body, store
 
 pytestmark = pytest.mark.server
 
@@ -40,7 +40,7 @@ async def ask(database: Database) -> list[StreamId]:
     for number in range(REPLIES):
         somebody = await person(database)
         async with database.write() as session:
-            posted = await threads.post(
+            posted = await messages.post(
                 session, thread_id, somebody.user_id, "@gpt hi", nonce=str(number), tab="", model="scripted"
             )
         assert posted.stream_id is not None

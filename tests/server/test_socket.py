@@ -18,9 +18,10 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from chat_app.identity import COOKIE, new_secret
-from chat_app.socket_guard import TOO_LONG
-from chat_app.socket_limits import EVENTS, TOO_MUCH
+from chat_app.gate.allowances import EVENTS, TOO_MUCH
+from chat_app.gate.guard import TOO_LONG
+from chat_app.people.identity import COOKIE
+from chat_app.people.secrets import new_secret
 from tests.support.raw_socket import (
     BOOT,
     LIVE,
@@ -44,7 +45,18 @@ from tests.support.site import Site, running_site
 pytestmark = pytest.mark.server
 
 ENTRY_POINTS = {
-    "reflex___state____state.chat_app___finder____finder.find",
+    "reflex___state____state.chat_app___components___details_dialog____details.forget",
+    "reflex___state____state.chat_app___components___details_dialog____details.look",
+    "reflex___state____state.chat_app___components___finder____finder.find",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.forget",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.hand_over",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.leave",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.look",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.make_invite",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.remove",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.set_role",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.set_visibility",
+    "reflex___state____state.chat_app___components___share_dialog____sharing.withdraw",
     "reflex___state____state.chat_app___pages___account____account.make_token",
     "reflex___state____state.chat_app___pages___account____account.rename",
     "reflex___state____state.chat_app___pages___account____account.revoke_token",
@@ -63,17 +75,6 @@ ENTRY_POINTS = {
     "reflex___state____state.chat_app___pages___thread____composer.send",
     "reflex___state____state.chat_app___pages___thread____composer.stop",
     "reflex___state____state.chat_app___pages___thread____composer.undo",
-    "reflex___state____state.chat_app___reply_details____details.forget",
-    "reflex___state____state.chat_app___reply_details____details.look",
-    "reflex___state____state.chat_app___sharing____sharing.forget",
-    "reflex___state____state.chat_app___sharing____sharing.hand_over",
-    "reflex___state____state.chat_app___sharing____sharing.leave",
-    "reflex___state____state.chat_app___sharing____sharing.look",
-    "reflex___state____state.chat_app___sharing____sharing.make_invite",
-    "reflex___state____state.chat_app___sharing____sharing.remove",
-    "reflex___state____state.chat_app___sharing____sharing.set_role",
-    "reflex___state____state.chat_app___sharing____sharing.set_visibility",
-    "reflex___state____state.chat_app___sharing____sharing.withdraw",
     "reflex___state____state.chat_app___state____live.catch_up",
     "reflex___state____state.chat_app___state____live.look_at",
     "reflex___state____state.chat_app___state____live.replay",

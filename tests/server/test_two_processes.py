@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chat_app.db import Database
-from chat_app.streaming import Body, End, Piece, StreamId, StreamStatus, Sweeper, body, store
+from chat_app.data.db import Database
 from tests.support.other_process import OtherProcess
 from tests.support.scripted_model import Hold, Say, ScriptedModel
+from tributary_streams import Body, End, Piece, StreamId, StreamStatus, Sweeper, body, store
 
 DELTAS = ("One sentence. ", "And half ", "of another")
 TEXT = "".join(DELTAS)
@@ -36,7 +36,7 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 async def pending(database: Database) -> StreamId:
     async with database.write() as session:
-        return store.create(session)
+        return store.create_stream(session)
 
 
 async def followed(process: OtherProcess, stream_id: StreamId) -> tuple[str, End]:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.streaming import chunker as chunker_module
-from chat_app.streaming.chunker import Chunker, ChunkRule, Granularity
+from tributary_streams import chunker as chunker_module
+from tributary_streams.chunker import Chunker, ChunkRule, Granularity
 
 SENTENCES = ChunkRule()
 

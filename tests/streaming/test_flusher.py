@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from sqlmodel import col, select
 
-from chat_app.streaming import Chunk, Finish, StreamStatus, Writer, flusher, store
 from tests.support.core import Core, HandFed, cancelled
 from tests.support.faulty import WITHIN, FaultyDatabase
+from tributary_streams import Chunk, Finish, StreamStatus, Writer, flusher, store
 
 pytestmark = pytest.mark.on_both_databases
 

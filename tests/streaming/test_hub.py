@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.streaming import GrowingText
+from tributary_streams import GrowingText
 
 
 @given(st.lists(st.text(max_size=5)), st.integers(0, 60), st.none() | st.integers(1, 60))

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chat_app.streaming import ChunkRule, Granularity, Patience, tailer
 from tests.support.chaos import Blow, Case, EndsWith, Join, Sea, Stop, live_through
 from tests.support.unreliable_database import Fault, FaultKind, Outage
 from tests.support.virtual_time import run_in_virtual_time
+from tributary_streams import ChunkRule, Granularity, Patience, tailer
 
 SIGNS = "abc  ..\n\n,!?。、你好한글`#*1\t\0\u0301\u200d\ufe0f\ufffd👩👧🇩🇪\ud83d\ud83d\ude00\ude00"
 PROSE = (

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from chat_app.db import Database
-from chat_app.streaming import Chunk, Ending, LeaseLost, StreamId, StreamStatus, UnknownStream, body, store
-from chat_app.streaming.store import Lease
+from chat_app.data.db import Database
+from tributary_streams import Chunk, Ending, LeaseLost, StreamId, StreamStatus, UnknownStream, body, store
+from tributary_streams.store import Lease
 
 pytestmark = pytest.mark.on_both_databases
 
@@ -17,7 +17,7 @@ DONE = Ending(StreamStatus.DONE)
 
 async def claimed(database: Database) -> Lease:
     async with database.write() as session:
-        stream_id = store.create(session)
+        stream_id = store.create_stream(session)
     async with database.write() as session:
         lease = await store.claim(session, stream_id, "test")
     assert lease is not None
@@ -39,7 +39,7 @@ async def chunks(database: Database, stream_id: StreamId) -> list[tuple[int, str
 
 async def test_of_twenty_simultaneous_claims_one_gets_the_lease(database: Database) -> None:
     async with database.write() as session:
-        stream_id = store.create(session)
+        stream_id = store.create_stream(session)
 
     async def claim() -> Lease | None:
         async with database.write() as session:
@@ -112,7 +112,7 @@ def test_a_live_status_is_no_ending() -> None:
 
 async def test_a_stream_that_nobody_claimed_can_be_ended(database: Database) -> None:
     async with database.write() as session:
-        stream_id = store.create(session)
+        stream_id = store.create_stream(session)
     async with database.write() as session:
         assert await store.close_pending(session, stream_id, Ending(StreamStatus.STOPPED))
         assert await store.claim(session, stream_id, "late") is None

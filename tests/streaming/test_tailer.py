@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from chat_app.db import Database
-from chat_app.streaming import ChunkRule, End, Ending, Finish, Piece, StreamStatus, follow, store, tailer
-from chat_app.streaming.store import Lease
+from chat_app.data.db import Database
 from tests.support.core import Core, HandFed, cancelled
 from tests.support.meter import metered
+from tributary_streams import ChunkRule, End, Ending, Finish, Piece, StreamStatus, follow, store, tailer
+from tributary_streams.store import Lease
 
 pytestmark = pytest.mark.on_both_databases
 

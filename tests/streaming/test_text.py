@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.streaming.text import Cleaner, clean, look, one_line
+from chat_app.people.names import look, one_line
+from tributary_streams.text import Cleaner, clean
 
 HIGH, LOW = "\ud83d", "\ude00"
 EMOJI = "\U0001f600"

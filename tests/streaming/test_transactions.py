@@ -3,8 +3,8 @@
 import asyncio
 from itertools import pairwise
 
-from chat_app.streaming.transactions import SOON, _Line
 from tests.support.core import cancelled
+from tributary_streams.transactions import SOON, _Line
 
 
 async def stand(line: _Line, name: str, served: list[str], *, is_soon: bool = False) -> None:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from chat_app.streaming import (
+from tests.support.core import Core, HandFed, cancelled
+from tributary_streams import (
     ChunkRule,
     End,
     Ending,
@@ -18,7 +19,6 @@ from chat_app.streaming import (
     follow,
     store,
 )
-from tests.support.core import Core, HandFed, cancelled
 
 pytestmark = pytest.mark.on_both_databases
 

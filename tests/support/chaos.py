@@ -20,7 +20,9 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, create_engine
 
-from chat_app.streaming import (
+from tests.support.unreliable_database import Fault, Line, Outage
+from tests.support.virtual_time import VirtualTimeLoop
+from tributary_streams import (
     ChunkRule,
     End,
     Ending,
@@ -42,10 +44,9 @@ from chat_app.streaming import (
     follow,
     store,
 )
-from chat_app.streaming.flusher import AWAY_AFTER, DATABASE_AWAY
-from chat_app.streaming.writer import FAILED, FELL_SILENT, NEVER_BEGAN, NOT_SAVED, RESTARTED, STOPPED
-from tests.support.unreliable_database import Fault, Line, Outage
-from tests.support.virtual_time import VirtualTimeLoop
+from tributary_streams.errors import DATABASE_AWAY
+from tributary_streams.flusher import AWAY_AFTER
+from tributary_streams.writer import FAILED, FELL_SILENT, NEVER_BEGAN, NOT_SAVED, RESTARTED, STOPPED
 
 LEASE_EXPIRY = 30.0
 """Seconds of a standing beat after which another process takes a writer for dead."""
@@ -357,7 +358,7 @@ class Run:
         """Let it all happen, then look at what is left."""
         case, (first, second) = self.case, self._processes
         async with first.line.write() as session:
-            self.stream_id = store.create(session)
+            self.stream_id = store.create_stream(session)
         first.line.reset(case.faults, self._outages, on_commit=self._look)
         second.line.reset((), case.outages, on_commit=self._look)
         events = [asyncio.create_task(self._later(at, event)) for at, event in self._events()]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
-from chat_app.streaming import (
+from tributary_streams import (
     Body,
     ChunkRule,
     Finish,
@@ -18,7 +18,7 @@ from chat_app.streaming import (
     body,
     store,
 )
-from chat_app.streaming.flusher import ClosingHook, close_nothing
+from tributary_streams.flusher import ClosingHook, close_nothing
 
 
 class HandFed:
@@ -69,7 +69,7 @@ class Core:
     async def create(self) -> StreamId:
         """A pending stream."""
         async with self.transactions.write() as session:
-            return store.create(session, model="scripted")
+            return store.create_stream(session, model="scripted")
 
     def writer(
         self,

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chat_app.db import Database
+from chat_app.data.db import Database
 
 WITHIN = 30
 """Seconds after which a wait has failed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from chat_app.db import Database
+from chat_app.data.db import Database
 
 WITHIN = 30
 """Seconds after which a wait has failed."""

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 
-from chat_app.access import Verb
-from chat_app.feeds import ThreadLine
-from chat_app.llm import OnWait, Turn
-from chat_app.presence import Crowd
-from chat_app.streaming import Finish
-from chat_app.tabs import TabUpdate
+from chat_app.live.directory import SidebarThread
+from chat_app.live.presence import Crowd
+from chat_app.live.tabs import TabUpdate
+from chat_app.replies.llm import OnWait, Turn
+from chat_app.threads.access import Verb
 from tests.support.core import HandFed
+from tributary_streams import Finish
 
 WITHIN = 30
 """Seconds after which a wait has failed."""
@@ -71,7 +71,7 @@ class Screen:
         self.is_gone = False
         self.is_signed_out = False
         self.may: Set[Verb] = frozenset()
-        self.lines: dict[str, ThreadLine] = {}
+        self.lines: dict[str, SidebarThread] = {}
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
         self.people: dict[int, tuple[str, int]] = {}
@@ -103,7 +103,7 @@ class Screen:
             self.has_earlier = update.has_earlier
         self.rows = sorted(listed)
 
-    def list(self, lines: Sequence[ThreadLine] | None, changes: Mapping[str, ThreadLine | None]) -> None:
+    def list(self, lines: Sequence[SidebarThread] | None, changes: Mapping[str, SidebarThread | None]) -> None:
         """Show another list of threads, or what has changed of the one that is shown."""
         if lines is not None:
             self.lines = {line.id: line for line in lines}

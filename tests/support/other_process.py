@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self
 
-from chat_app.db import Database
-from chat_app.llm import OpenAIModel, Turn
-from chat_app.models import Role
+from chat_app.data.db import Database
+from chat_app.data.models import Role
+from chat_app.replies.llm import OpenAIModel, Turn
 from chat_app.settings import PROJECT, Settings
-from chat_app.streaming import End, Finish, Piece, StreamId, Sweeper, follow, store
 from tests.support.core import Core
+from tributary_streams import End, Finish, Piece, StreamId, Sweeper, follow, store
 
 # --- the test's side --------------------------------------------------------------------------------------------------
 

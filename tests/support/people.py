@@ -2,9 +2,10 @@
 
 from sqlalchemy import func, select
 
-from chat_app import threads
-from chat_app.db import Database
-from chat_app.identity import Identity, add_user
+from chat_app.data.db import Database
+from chat_app.people.identity import Identity
+from chat_app.people.names import add_user
+from chat_app.threads import threads
 
 
 async def person(database: Database, name: str | None = None) -> Identity:

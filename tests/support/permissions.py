@@ -1,7 +1,7 @@
 """The table of permissions as docs/permissions.md shows it; printed by `python -m tests.support.permissions`."""
 
-from chat_app.access import Verb, allowed
-from chat_app.models import MemberRole, Visibility
+from chat_app.data.models import MemberRole, Visibility
+from chat_app.threads.access import Verb, allowed
 
 COLUMNS: dict[str, tuple[MemberRole | None, Visibility]] = {
     "owner": (MemberRole.OWNER, Visibility.PRIVATE),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlmodel import Session, create_engine
 
-from chat_app.models import Attempt, Message, Role, Thread, User
-from chat_app.streaming import Chunk, Stream, StreamStatus
-from chat_app.streaming.tables import utc_now
-from chat_app.streaming.text import clean
+from chat_app.data.models import Attempt, Message, Role, Thread, User
+from tributary_streams import Chunk, Stream, StreamStatus
+from tributary_streams.columns import utc_now
+from tributary_streams.text import clean
 
 STEPS = 6
 """Pieces in which a live reply comes."""

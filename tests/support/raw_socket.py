@@ -12,7 +12,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from chat_app.identity import COOKIE
+from chat_app.people.identity import COOKIE
 
 WITHIN = 20.0
 STATE = "reflex___state____state"

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
 
-from chat_app import pace
-from chat_app.db import Database
-from chat_app.identity import Identity
+from chat_app.data.db import Database
+from chat_app.live import pace
+from chat_app.live.tabs import Tab, TabUpdate
+from chat_app.people.identity import Identity
 from chat_app.services import Services
 from chat_app.settings import Settings
-from chat_app.tabs import Tab, TabUpdate
 from tests.support.core import cancelled
 from tests.support.model import FakeModel, Screen
 
@@ -120,9 +120,17 @@ class World:
                 if not running.cancelled() and (error := running.exception()) is not None:
                     raise error
 
+    async def written(self) -> None:
+        """Wait until no reply is under way."""
+        await self.services._writers.written()
+
+    async def cleared(self) -> None:
+        """Remove what was deleted now, though it might still be undone, and wait until it has left no rows."""
+        await self.services._retention.clear()
+
     async def ask(self, who: Identity, thread_id: str, token: str, text: str = "@gpt hi") -> str:
         """Post and return the name of the reply's text."""
-        posted = await self.services.post(who, thread_id, text, nonce=f"{token} {text}", tab=token)
+        posted = await self.services.messages.post(who, thread_id, text, nonce=f"{token} {text}", tab=token)
         return f"{posted.message_id + 1}.1"
 
 

@@ -1,0 +1,25 @@
+"""Finding a thread by its title: what the sidebar's field asks for beyond the threads that are listed."""
+
+from typing import Annotated
+
+import reflex as rx
+from pydantic import Field
+
+from chat_app.services import services
+from chat_app.state import SidebarRow, remote, sidebar_row_of, who_asks
+
+Query = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Finder(rx.State):
+    """What the server has found for this tab's sidebar."""
+
+    found: tuple[str, list[SidebarRow]] = ("", [])
+    """The query, and the threads for it."""
+
+    @remote
+    async def find(self, query: Query) -> None:
+        """Find the threads whose titles have these words."""
+        lines = await services().directory.find(await who_asks(self), query)
+        async with self:
+            self.found = (query, [sidebar_row_of(line) for line in lines])

@@ -1,0 +1,123 @@
+"""How much of the server sockets may use: one socket, those of one address, and all together.
+
+In ordinary use nobody meets these limits. A page sends an event for each thing that its person does, and one for each
+gap in a live text: after a hiccup with a hundred replies under way, a hundred at once. So a socket may send 200 in ten
+seconds, a long one counting for as many as it has thousands of characters, which is eleven messages of full length.
+"""
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager
+
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from chat_app.people.network import network_of
+from chat_app.refusals import TooMany
+
+logger = logging.getLogger(__name__)
+
+TOO_MUCH = "Too much at once. Wait a moment."
+"""What a page is told that meets one of them."""
+
+SECONDS = 10
+EVENTS = RateLimitItemPerSecond(200, SECONDS, "events")
+FRAMES = RateLimitItemPerSecond(1_000, SECONDS, "frames")
+"""Frames of one socket, those that are dropped unread too."""
+EVENTS_PER_CONNECTION = 10
+"""How many events an address may send in ten seconds for each connection that it may have: offices share one."""
+OPENED_PER_CONNECTION = 2
+"""How many sockets an address may open in a minute for each that it may have open: each leaves a state behind."""
+REPORTS = RateLimitItemPerMinute(5, 1, "reports")
+REPORTS_OF_ALL = RateLimitItemPerMinute(20, 1, "reports of all")
+"""Lines that browsers, and what is no browser, may have written to the log."""
+NOTICES = RateLimitItemPerSecond(1, 1, "notices")
+HANDLERS_AT_ONCE = 100
+"""Handlers of one socket that may run at a time. Those of a socket that left run to their end: one may be a post."""
+OF_ONE_ADDRESS = " from one address (if that is a proxy's, name it in TRUSTED_PROXIES)"
+WEIGHT = 1_000
+"""Characters of an event for which it counts once more."""
+
+
+class AtOnce:
+    """At most so many at a time for each holder."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def taken(self, holder: Hashable) -> Generator[bool]:
+        """Take one for the time of the block; the block is told whether there was one."""
+        if self._taken[holder] >= self._limit:
+            yield False
+            return
+        self._taken[holder] += 1
+        try:
+            yield True
+        finally:
+            self._taken[holder] -= 1
+            if not self._taken[holder]:
+                del self._taken[holder]
+
+
+class SocketLimits:
+    """The limits of one server."""
+
+    def __init__(self, *, connections: int, per_address: int) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._all = AtOnce(connections)
+        self._of_address = AtOnce(per_address)
+        self._opened = RateLimitItemPerMinute(OPENED_PER_CONNECTION * per_address, 1, "opened")
+        self._events_of_address = RateLimitItemPerSecond(EVENTS_PER_CONNECTION * per_address, SECONDS, "address")
+        self._numbers = itertools.count(1)
+
+    @contextmanager
+    def connection(self, address: str) -> Generator["SocketAllowance"]:
+        """Be connected from this address for the time of the block.
+
+        Raises:
+            TooMany: there are as many connections as there may be.
+        """
+        network = network_of(address)
+        with self._all.taken("all") as is_free, self._of_address.taken(network) as is_free_for_address:
+            if not (is_free and is_free_for_address and self._limiter.hit(self._opened, network)):
+                if self._limiter.hit(REPORTS_OF_ALL, "refused connections"):
+                    logger.warning("a connection was refused: too many%s", OF_ONE_ADDRESS if is_free else "")
+                raise TooMany
+            yield SocketAllowance(self, str(next(self._numbers)), network)
+
+
+class SocketAllowance:
+    """What one socket may send."""
+
+    def __init__(self, limits: SocketLimits, socket: str, network: str) -> None:
+        self._limits = limits
+        self._limiter = limits._limiter
+        self._socket = socket
+        self._network = network
+
+    def may_send(self) -> bool:
+        """Whether one more frame is to be read."""
+        return self._limiter.hit(FRAMES, self._socket)
+
+    def may_call(self, length: int) -> bool:
+        """Whether one more event, of so many characters, may run."""
+        weight = 1 + length // WEIGHT
+        return self._hit(EVENTS, self._socket, weight) and self._hit(
+            self._limits._events_of_address, self._network, weight
+        )
+
+    def may_report(self) -> bool:
+        """Whether one more line may be logged on this socket's behalf."""
+        return self._hit(REPORTS, self._socket) and self._hit(REPORTS_OF_ALL, "all")
+
+    def may_be_told(self) -> bool:
+        """Whether to send a notice: more than one a second would be a flood of our own."""
+        return self._hit(NOTICES, self._socket)
+
+    def _hit(self, item: RateLimitItem, key: str, cost: int = 1) -> bool:
+        return self._limiter.hit(item, key, cost=cost)

@@ -1,0 +1,77 @@
+"""Read receipts: how far people have read, noted in memory and stored together, now and then."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy import Integer, bindparam, case, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from chat_app.data.db import Database
+from chat_app.data.models import ReadReceipt, Thread
+from tributary_streams import DATABASE_AWAY
+
+logger = logging.getLogger(__name__)
+
+STORE_EVERY = 3.0
+"""Seconds in which readings gather: what all people of a process have read meanwhile is one statement."""
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class ReadReceipts:
+    """The readings of this process that are not stored yet. `run` is its task."""
+
+    def __init__(self, database: Database, on_note: Callable[[int, str, int], None] = lambda *_: None) -> None:
+        """`on_note` is told of each reading at once: who, in which thread, and up to which position."""
+        self._database = database
+        self._on_note = on_note
+        self._noted: dict[tuple[int, str], int] = {}
+        self._woken = asyncio.Event()
+
+    def note(self, user_id: int, thread_id: str, position: int) -> None:
+        """Say that somebody has read a thread up to a position; what is stored never goes back."""
+        self._noted[user_id, thread_id] = max(position, self._noted.get((user_id, thread_id), 0))
+        self._on_note(user_id, thread_id, position)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Store for ever what is noted."""
+        while True:
+            await self._woken.wait()
+            await asyncio.sleep(STORE_EVERY)
+            try:
+                await self.store()
+            except DATABASE_AWAY as error:
+                logger.warning("readings could not be stored (%s); trying again", type(error).__name__)
+
+    async def store(self) -> None:
+        """Store what is noted by now; it is kept if that fails. Nobody can read what is deleted."""
+        self._woken.clear()
+        noted, self._noted = self._noted, {}
+        if not noted:
+            return
+        insert = INSERTS[self._database.engine.dialect.name]
+        readings = insert(ReadReceipt).from_select(
+            ["user_id", "thread_id", "position"],
+            select(bindparam("reader", type_=Integer), col(Thread.id), bindparam("read_up_to", type_=Integer)).where(
+                col(Thread.id) == bindparam("thread"), col(Thread.deleted).is_(None)
+            ),
+        )
+        before, now = col(ReadReceipt.position), readings.excluded.position
+        readings = readings.on_conflict_do_update(
+            index_elements=["user_id", "thread_id"], set_={"position": case((now > before, now), else_=before)}
+        )
+        rows = [
+            {"reader": user_id, "thread": thread_id, "read_up_to": position}
+            for (user_id, thread_id), position in sorted(noted.items())
+        ]
+        try:
+            async with self._database.write() as session:
+                await (await session.connection()).execute(readings, rows)
+        except BaseException:
+            self._noted = {key: max(position, self._noted.get(key, 0)) for key, position in noted.items()} | {
+                key: position for key, position in self._noted.items() if key not in noted
+            }
+            self._woken.set()
+            raise

@@ -1,0 +1,153 @@
+"""Replies: stopped, answered again, continued and looked into by people."""
+
+from chat_app.data.changes import Changes
+from chat_app.people.identity import Identity
+from chat_app.people.limits import Rates
+from chat_app.replies.writers import Writers
+from chat_app.threads import attempts, message_views, reply_views
+from chat_app.threads.message_views import MessageView
+from chat_app.threads.reply_views import AttemptDetails, StreamPlace, StreamView, Timeline
+from tributary_streams import STOPPED, StreamId, close_pending, request_stop
+
+
+class Replies:
+    """The replies of this server's threads, whichever process writes them."""
+
+    def __init__(self, changes: Changes, rates: Rates, writers: Writers, *, model: str) -> None:
+        """Args:
+        changes: where they are stored.
+        rates: how many a person may ask for.
+        writers: the replies that are written here.
+        model: the name of the model that answers where the thread names none.
+        """
+        self._changes = changes
+        self._rates = rates
+        self._writers = writers
+        self._model = model
+
+    async def stop(self, who: Identity, thread_id: str, message_id: int) -> None:
+        """Stop a reply, whichever process writes it, and keep its text; one that has ended stays as it is.
+
+        Raises:
+            ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
+        """
+        async with self._changes.write() as session:
+            stream_id = await attempts.stoppable(session, thread_id, message_id, who.user_id)
+            if await close_pending(session, stream_id, STOPPED):
+                await attempts.store_reply(session, stream_id)
+            else:
+                await request_stop(session, stream_id)
+        self._writers.stop(stream_id)
+
+    async def retry(
+        self,
+        who: Identity,
+        thread_id: str,
+        message_id: int,
+        *,
+        tab: str,
+        address: str = "",
+        after: StreamId | None = None,
+    ) -> StreamId:
+        """Answer again in a new version; of several calls at once one begins. With `after`, only after that stream.
+
+        Raises:
+            ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
+            NotNow: it is being answered.
+            TooMuch: it has to wait.
+        """
+        async with self._changes.write() as session:
+            stream_id = await attempts.retry(
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
+            )
+            await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._writers.begin(stream_id)
+        return stream_id
+
+    async def go_on(
+        self,
+        who: Identity,
+        thread_id: str,
+        message_id: int,
+        *,
+        tab: str,
+        address: str = "",
+        after: StreamId | None = None,
+    ) -> StreamId:
+        """Continue a reply from its text; of several calls at once one begins. With `after`, only after that stream.
+
+        Raises:
+            ThreadUnknown: there is no such reply for this person.
+            NotPermitted: it is not theirs to do.
+            NotNow: it is being answered, or complete.
+            TooMuch: it has to wait.
+        """
+        async with self._changes.write() as session:
+            stream_id = await attempts.continue_reply(
+                session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
+            )
+            await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+        self._writers.begin(stream_id)
+        return stream_id
+
+    async def stream(self, who: Identity, stream_id: StreamId) -> StreamView:
+        """A stream, with what is stored of its text.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person.
+        """
+        async with self._changes.read() as session:
+            return await reply_views.stream(session, stream_id, who.user_id)
+
+    async def place(self, who: Identity, stream_id: StreamId) -> StreamPlace:
+        """Where a stream belongs, for a caller that needs its thread and message but not its text.
+
+        Raises:
+            ThreadUnknown: there is no such stream for this person.
+        """
+        async with self._changes.read() as session:
+            return await reply_views.stream_place(session, stream_id, who.user_id)
+
+    async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
+        """The stream that answered a message at first, if one did.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self._changes.read() as session:
+            await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return await reply_views.reply_to(session, message_id)
+
+    async def version_of(self, who: Identity, thread_id: str, message_id: int, version: int) -> tuple[MessageView, str]:
+        """A reply, and the text of one of its versions.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self._changes.read() as session:
+            message = await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return message, await reply_views.version_text(session, message, version)
+
+    async def attempts(self, who: Identity, thread_id: str, message_id: int) -> list[AttemptDetails]:
+        """What the attempts at a reply took, the newest first; none of a person's message.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self._changes.read() as session:
+            await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return await reply_views.attempt_details(session, message_id)
+
+    async def timeline_of(
+        self, who: Identity, thread_id: str, message_id: int, version: int
+    ) -> tuple[MessageView, Timeline]:
+        """A reply, and how this version of its text grew; no steps where that is not known any more.
+
+        Raises:
+            ThreadUnknown: there is no such message for this person.
+        """
+        async with self._changes.read() as session:
+            message = await message_views.message_view(session, thread_id, message_id, who.user_id)
+            return message, await reply_views.timeline(session, message_id, version)

@@ -1,0 +1,141 @@
+"""Retention: rows that nobody reads any more go, some at a time, so that nobody waits for it."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from chat_app.data.db import Database
+from chat_app.data.models import (
+    Attempt,
+    Deletion,
+    Invite,
+    Member,
+    Message,
+    ReadReceipt,
+    Thread,
+)
+from chat_app.replies.budget import Budget
+from tributary_streams import DATABASE_AWAY, Stream, StreamId, delete_streams, prune_chunks, utc_now
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 1.0
+"""Seconds until what the database refused is tried again."""
+UNDO_FOR = timedelta(minutes=1)
+"""How long what was deleted can be brought back; a page offers it for less."""
+PRUNE_EVERY = 3600.0
+"""Seconds between two looks for chunks that are old enough to go."""
+
+
+class Retention:
+    """Removes what was deleted, and prunes what is old."""
+
+    def __init__(self, database: Database, budget: Budget, *, keep_chunks: int) -> None:
+        """Args:
+        database: where the rows are.
+        budget: what deleted replies have reserved is settled with it.
+        keep_chunks: days for which an ended reply keeps its chunks; 0 is for ever.
+        """
+        self._database = database
+        self._budget = budget
+        self._keep_chunks = keep_chunks
+        self._is_clearing = False
+
+    async def clear_in_time(self) -> None:
+        """Remove the rows of what was deleted, each when it can be undone no more; what is left over a restart too."""
+        if self._is_clearing:
+            return
+        self._is_clearing = True
+        try:
+            while (first := await self.clear(UNDO_FOR)) is not None:  # noqa: ASYNC110  # the time is what it waits for
+                await asyncio.sleep(max(0.0, (first + UNDO_FOR - utc_now()).total_seconds()))
+        finally:
+            self._is_clearing = False
+
+    async def clear(self, grace: timedelta = timedelta(0)) -> datetime | None:
+        """Remove the rows of what was deleted longer ago than that, a bounded part at a time.
+
+        Returns when the first of what is left was deleted, if anything is.
+        """
+        while True:
+            try:
+                async with self._database.write() as session:
+                    await self._budget.settle_deleted(session)
+                    if not await clear_deleted(session, utc_now() - grace):
+                        return await next_deleted(session)
+            except DATABASE_AWAY:
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def prune(self) -> None:
+        """Prune old chunks now and every hour; where they are kept for ever it ends at once."""
+        while self._keep_chunks:
+            before = utc_now() - timedelta(days=self._keep_chunks)
+            try:
+                while await self._prune_some(before):
+                    pass
+            except DATABASE_AWAY as error:
+                logger.warning("old chunks could not be pruned (%s); trying again later", type(error).__name__)
+            await asyncio.sleep(PRUNE_EVERY)
+
+    async def _prune_some(self, before: datetime) -> bool:
+        async with self._database.write() as session:
+            return await prune_chunks(session, before)
+
+
+MESSAGES_PER_DELETE = 50
+"""Deleted messages whose text and attempts go together."""
+STREAMS_PER_DELETE = 50
+"""Streams whose chunks are deleted together."""
+
+
+async def next_deleted(session: AsyncSession) -> datetime | None:
+    """When the first was deleted of what can still be brought back; None if there is nothing."""
+    thread = (await session.execute(select(func.min(col(Thread.deleted))))).scalar_one()
+    message = (await session.execute(select(func.min(col(Deletion.at))))).scalar_one()
+    return min((at for at in (thread, message) if at is not None), default=None)
+
+
+async def clear_deleted(session: AsyncSession, before: datetime) -> bool:
+    """Remove a bounded part of what threads and messages left that were deleted by then; False when nothing is left.
+
+    Streams that no attempt names belonged to what was deleted. A live one's writer finds its lease lost.
+    """
+    deleted = select(col(Thread.id)).where(col(Thread.deleted) <= before)
+    thread_id = (await session.execute(deleted)).scalars().first()
+    if thread_id is not None:
+        messages = select(col(Message.id)).where(col(Message.thread_id) == thread_id)
+        for rows in (
+            delete(Attempt).where(col(Attempt.message_id).in_(messages)),
+            delete(Deletion).where(col(Deletion.message_id).in_(messages)),
+            delete(Message).where(col(Message.thread_id) == thread_id),
+            delete(Member).where(col(Member.thread_id) == thread_id),
+            delete(Invite).where(col(Invite.thread_id) == thread_id),
+            delete(ReadReceipt).where(col(ReadReceipt.thread_id) == thread_id),
+            delete(Thread).where(col(Thread.id) == thread_id),
+        ):
+            await session.execute(rows.execution_options(synchronize_session=False))
+        return True
+    for_good = select(col(Deletion.message_id)).where(col(Deletion.at) <= before).limit(MESSAGES_PER_DELETE)
+    message_ids = (await session.execute(for_good)).scalars().all()
+    if message_ids:
+        for rows in (
+            delete(Attempt).where(col(Attempt.message_id).in_(message_ids)),
+            update(Message).where(col(Message.id).in_(message_ids)).values(text=""),
+            delete(Deletion).where(col(Deletion.message_id).in_(message_ids)),
+        ):
+            await session.execute(rows.execution_options(synchronize_session=False))
+        return True
+    orphans = (
+        select(col(Stream.id))
+        .join(Attempt, col(Attempt.stream_id) == col(Stream.id), isouter=True)
+        .where(col(Attempt.stream_id).is_(None))
+        .limit(STREAMS_PER_DELETE)
+    )
+    stream_ids = [StreamId(stream_id) for stream_id in (await session.execute(orphans)).scalars()]
+    if stream_ids:
+        await delete_streams(session, stream_ids)
+    return bool(stream_ids)

@@ -1,0 +1,349 @@
+"""Writers: the replies of this process, each begun once and written to its end; at shutdown their text is stored."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from chat_app.data.db import Database
+from chat_app.data.models import Attempt, Message, Thread
+from chat_app.ops.metrics import Metrics
+from chat_app.ops.request_id import request_id
+from chat_app.ops.tasks import Tasks, report
+from chat_app.refusals import UsedUp
+from chat_app.replies import context
+from chat_app.replies.budget import Budget
+from chat_app.replies.llm import OnWait, Turn
+from chat_app.replies.places import Places
+from chat_app.settings import Settings
+from chat_app.threads import attempts
+from tributary_streams import (
+    DATABASE_AWAY,
+    ChunkRule,
+    Ending,
+    Finish,
+    Flusher,
+    Granularity,
+    Hub,
+    Patience,
+    SourceError,
+    StreamId,
+    Sweeper,
+    Writer,
+    keep_waiting,
+    note_reads,
+    read_stream,
+)
+
+logger = logging.getLogger(__name__)
+
+PLACES_TOLD = 20
+"""Places in the line that are told; further behind it is only said that there is a line."""
+TELL_PLACES_EVERY = 1.0
+"""Seconds between two tellings of the places, in one transaction for all."""
+RETRY_AFTER = 1.0
+"""Seconds until places are told that the database has refused."""
+STORE_TAILS_WITHIN = 1.5
+"""Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
+
+
+def waiting_at(place: int) -> str:
+    """What is said of a reply that may not begin yet, at this place in the line, from 1."""
+    if place == 1:
+        return "Waiting: next in line."
+    if place > PLACES_TOLD:
+        return "Waiting in line."
+    ending = "th" if place in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"Waiting: {place}{ending} in line."
+
+
+class Model(Protocol):
+    """What answers: `OpenAIModel`, or a test's own."""
+
+    name: str
+
+    def reply(self, turns: Sequence[Turn], model: str, *, on_wait: OnWait) -> AsyncGenerator[str | Finish]:
+        """Deltas, and at last a `Finish`; closing it lets go of the model. Raises `SourceError`."""
+        ...
+
+
+class Writers:
+    """The replies that this process writes, and, found by its sweep, those that nobody does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        model: Model,
+        *,
+        hub: Hub,
+        budget: Budget,
+        metrics: Metrics,
+        reads: Callable[[StreamId], tuple[int, float]],
+        on_growth: Callable[[], None],
+        on_commit: Callable[[], None],
+        on_away: Callable[[bool], None],
+        on_end: Callable[[StreamId], None],
+    ) -> None:
+        """Args:
+        settings: how replies are cut, and how long is waited for what.
+        database: where they are stored.
+        model: what answers.
+        hub: where deltas are published.
+        budget: what replies may cost.
+        metrics: where they are counted.
+        reads: how many rows of a stream were read here, and how many seconds the slowest took from its commit.
+        on_growth: called when text, or an end, of what is written here was committed; like the following it must not
+            block.
+        on_commit: called after any other commit.
+        on_away: told when replies are given up because the database is away, and when it answers again.
+        on_end: told of each stream that is no longer written here, however it ended.
+        """
+        self._settings = settings
+        self._database = database
+        self._model = model
+        self._hub = hub
+        self._budget = budget
+        self._metrics = metrics
+        self._reads = reads
+        self._on_commit = on_commit
+        self._on_end = on_end
+        self._holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._flusher = Flusher(
+            database,
+            close_hook=self._store,
+            explain_hook=attempts.change_reply,
+            on_commit=on_growth,
+            on_away=on_away,
+            on_flush=metrics.flushed,
+            renew_every=settings.chat_lease_renew,
+        )
+        self._sweeper = Sweeper(
+            database,
+            lambda: self._begun,
+            start=self.begin,
+            close_hook=self._store,
+            on_commit=on_commit,
+            is_alone=database.is_alone,
+            expiry=settings.chat_lease_expiry,
+            every=settings.chat_sweep_every,
+        )
+        self._places = Places(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
+        self._begun: set[StreamId] = set()
+        self._writers: dict[StreamId, Writer] = {}
+        self._writing = Tasks()
+        self._work: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    @property
+    def writing(self) -> int:
+        """How many are being written here."""
+        return len(self._writers)
+
+    @property
+    def waiting(self) -> int:
+        """How many have begun here, and are not being written: most wait for their turn."""
+        return len(self._begun) - len(self._writers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Write and sweep for the time of the block; on the way out begin nothing more, then store tails."""
+        work = self._work = {
+            asyncio.create_task(self._flusher.run(), name="flusher"),
+            asyncio.create_task(self._sweeper.run(), name="sweeper"),
+            asyncio.create_task(self._tell_places(), name="telling of places"),
+        }
+        for task in work:
+            task.add_done_callback(report)
+        try:
+            yield
+        finally:
+            self._is_closing = True
+            for task in work:
+                task.cancel()
+            self._writing.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self._store_tails()
+
+    async def _store_tails(self) -> None:
+        """Let the cancelled writers end; the flusher, cancelled with all else, is run anew until they have."""
+        if not self._writing:
+            return
+        last_flush = asyncio.create_task(self._flusher.run(), name="last flush")
+        try:
+            await asyncio.wait(self._writing, timeout=STORE_TAILS_WITHIN)
+        finally:
+            last_flush.cancel()
+            await asyncio.gather(last_flush, return_exceptions=True)
+
+    def faults(self) -> list[str]:
+        """What keeps replies from being written, in words; nothing where all is well."""
+        faults = [f"the {task.get_name()} has ended" for task in self._work if task.done()]
+        if self._is_closing or not self._work:
+            faults.append("it is stopping or has not begun")
+        if self._flusher.is_away:
+            faults.append("the database takes no writes")
+        return faults
+
+    def begin(self, stream_id: StreamId) -> None:
+        """Write a pending stream, in a task of ours; one that has begun here, or that others write, is left to them."""
+        if self._is_closing or stream_id in self._begun:
+            return
+        self._begun.add(stream_id)
+        self._writing.start(self._write(stream_id), f"writer of {stream_id}")
+
+    def stop(self, stream_id: StreamId) -> None:
+        """End a reply that is written here as `stopped`, keeping its text."""
+        if (writer := self._writers.get(stream_id)) is not None:
+            writer.stop()
+
+    def stored(self, stream_id: StreamId) -> int | None:
+        """How many code points of a reply are committed; None of one that is not written here."""
+        return self._flusher.stored(stream_id)
+
+    async def written(self, stream_id: StreamId | None = None) -> None:
+        """Wait until this reply, or without one any, is under way here no more."""
+        if stream_id is None:
+            await self._writing.ended()
+            return
+        named = {task for task in self._writing if task.get_name() == f"writer of {stream_id}"}
+        if named:
+            await asyncio.wait(named)
+
+    async def _write(self, stream_id: StreamId) -> None:
+        try:
+            async with self._database.read() as session:
+                query = (
+                    select(Attempt, Thread)
+                    .join(Message, col(Message.id) == col(Attempt.message_id))
+                    .join(Thread, col(Thread.id) == col(Message.thread_id))
+                    .where(col(Attempt.stream_id) == stream_id)
+                )
+                row = (await session.execute(query)).first()
+            if row is None:
+                return  # deleted before it began
+            attempt, thread = row
+            async with self._places.place(stream_id, attempt.asked_by):
+                await self._write_now(stream_id, attempt, thread)
+        finally:
+            self._begun.discard(stream_id)
+            self._on_end(stream_id)
+
+    async def _tell_places(self) -> None:
+        """Say of each reply that waits what its place is, whenever that has changed: for all together, now and then."""
+        told: dict[str, str] = {}
+        while True:
+            await self._places.has_moved.wait()
+            self._places.has_moved.clear()
+            places = {name: waiting_at(place) for place, name in enumerate(self._places.queue, start=1)}
+            changed = {name: said for name, said in places.items() if told.get(name) != said}
+            try:
+                if changed:
+                    await self._keep_waiting(changed)
+            except DATABASE_AWAY as error:
+                logger.warning("places in the line could not be told (%s); trying again", type(error).__name__)
+                self._places.has_moved.set()
+                await asyncio.sleep(RETRY_AFTER)
+                continue
+            told = places
+            await asyncio.sleep(TELL_PLACES_EVERY)
+
+    async def _keep_waiting(self, reasons: Mapping[str, str]) -> None:
+        async with self._database.write() as session:
+            for stream_id, reason in reasons.items():
+                if await keep_waiting(session, StreamId(stream_id), reason):
+                    await attempts.change_reply(session, StreamId(stream_id))
+        self._on_commit()
+
+    async def _write_now(self, stream_id: StreamId, attempt: Attempt, thread: Thread) -> None:
+        settings = self._settings
+        writer = Writer(
+            stream_id,
+            # A model that is on offer no more is asked no more; the server's own answers in its place.
+            lambda: self._ask(attempt, thread.model if thread.model in settings.models else "", writer.explain),
+            claim_hook=attempts.change_reply,
+            transactions=self._database,
+            hub=self._hub,
+            flusher=self._flusher,
+            holder=self._holder,
+            rule=ChunkRule(
+                Granularity(thread.granularity) if thread.granularity else settings.chat_granularity,
+                settings.chat_flush_chars,
+                settings.chat_flush_pause,
+                settings.chat_flush_age,
+            ),
+            patience=Patience(settings.chat_first_delta_timeout or None, settings.chat_gap_timeout or None),
+        )
+        self._writers[stream_id] = writer
+        try:
+            if await writer.run():
+                await self._log(stream_id)
+        finally:
+            del self._writers[stream_id]
+
+    async def _ask(self, attempt: Attempt, model: str, on_wait: OnWait) -> AsyncIterator[str | Finish]:
+        settings = self._settings
+        async with self._database.read() as session:
+            turns = await context.turns_before(
+                session,
+                attempt.prompt_id,
+                limit=settings.chat_context_messages,
+                tokens=settings.chat_context_tokens_by_model.get(
+                    model or self._model.name, settings.chat_context_tokens
+                ),
+                system_prompt=settings.chat_system_prompt,
+                so_far=(await session.get_one(Message, attempt.message_id)).text[: attempt.base],
+            )
+        if self._budget.is_limited:
+            await self._reserve(attempt, turns)
+        async with contextlib.aclosing(self._model.reply(turns, model, on_wait=on_wait)) as items:
+            async for item in items:
+                yield item
+
+    async def _reserve(self, attempt: Attempt, turns: Sequence[Turn]) -> None:
+        tokens_in = sum(map(context.estimated_tokens, turns))
+        try:
+            async with self._database.write() as session:
+                await self._budget.reserve(session, StreamId(attempt.stream_id), attempt.asked_by, tokens_in)
+        except UsedUp as error:
+            raise SourceError(str(error)) from None
+
+    async def _store(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
+        """What is stored in the very transaction that ends a stream."""
+        await self._budget.settle(session, stream_id, ending)
+        await attempts.store_reply(session, stream_id)
+        rows_read, lag = self._reads(stream_id)
+        await note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
+
+    async def _log(self, stream_id: StreamId) -> None:
+        """One line of JSON for each reply; times in milliseconds since it was asked for."""
+        async with self._database.read() as session:
+            stream = await read_stream(session, stream_id)
+        self._metrics.reply_ended(stream)
+
+        def since_asked(moment: datetime | None) -> int | None:
+            return moment and round((moment - stream.created) / timedelta(milliseconds=1))
+
+        asked = {"request": request_id.get()} if request_id.get() else {}
+        known: dict[str, Any] = {
+            "stream": stream.id,
+            "status": stream.status.value,
+            "reason": stream.reason,
+            "model": stream.model,
+        }
+        times = {"started": since_asked(stream.started), "first_delta": since_asked(stream.first_delta)}
+        counts = stream.model_dump(
+            include={"length", "deltas", "chunks", "rows_read", "lag_ms", "tokens_in", "tokens_out"}
+        )
+        logger.info(json.dumps({**known, **asked, **times, "ended": since_asked(stream.ended), **counts}))

@@ -1,0 +1,179 @@
+"""Thread views: threads as a page or an API client sees them. Permission is part of each query."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from chat_app.data.models import Attempt, Member, MemberRole, Message, ReadReceipt, Thread, ThreadSettings, Visibility
+from chat_app.refusals import ThreadUnknown
+from chat_app.threads.access import Verb, may
+from tributary_streams import LIVE_STATUSES, Stream, StreamId
+
+LISTED = 50
+"""Threads that the sidebar lists."""
+LIVE = 1000
+"""Threads with a reply under way that the sidebars know of at most."""
+FOUND = 20
+"""Threads that a search finds at most."""
+
+
+@dataclass(frozen=True)
+class ThreadView:
+    """A thread without its messages."""
+
+    id: str
+    title: str
+    visibility: Visibility
+    settings: ThreadSettings
+    version: int
+    access_version: int
+    last_position: int
+    active: datetime
+
+    def looks_like(self, other: "ThreadView | None") -> bool:
+        """Whether a page that shows one of them need not be told of the other; of messages it is told otherwise."""
+        return other is not None and self._shown == other._shown
+
+    @property
+    def _shown(self) -> tuple[str, Visibility, ThreadSettings]:
+        return self.title, self.visibility, self.settings
+
+
+async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
+    """The threads in someone's sidebar, the most recently active first."""
+    query = (
+        select(Thread).where(may(Verb.LIST, user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
+    )
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
+async def with_title(session: AsyncSession, user_id: int, words: str) -> list[ThreadView]:
+    """The threads that this person's sidebar may list and whose titles have these words, the latest active first."""
+    query = select(Thread).where(
+        may(Verb.LIST, user_id), *(col(Thread.title).icontains(word, autoescape=True) for word in words.split())
+    )
+    query = query.order_by(col(Thread.active).desc(), col(Thread.id)).limit(FOUND)
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
+async def find(session: AsyncSession, thread_id: str, user_id: int) -> ThreadView:
+    """A thread that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such thread for this person.
+    """
+    query = select(Thread).where(col(Thread.id) == thread_id, may(Verb.READ, user_id))
+    thread = (await session.execute(query)).scalar_one_or_none()
+    if thread is None:
+        raise ThreadUnknown(thread_id)
+    return _thread_view(thread)
+
+
+async def listed_for_all(session: AsyncSession) -> list[ThreadView]:
+    """The open threads that everybody's sidebar lists, the most recently active first."""
+    query = (
+        select(Thread)
+        .where(col(Thread.visibility) == Visibility.OPEN, col(Thread.deleted).is_(None))
+        .order_by(col(Thread.active).desc(), col(Thread.id))
+        .limit(LISTED)
+    )
+    return [_thread_view(thread) for thread in (await session.execute(query)).scalars()]
+
+
+async def changed_since(session: AsyncSession, since: datetime, limit: int) -> list[tuple[ThreadView, set[int]]]:
+    """The threads that changed since then, the latest first, each with those whose sidebar alone lists it.
+
+    Nobody's does where a thread is open to all or deleted.
+    """
+    latest = select(Thread).where(col(Thread.changed) >= since).order_by(col(Thread.changed).desc()).limit(limit)
+    changed = (await session.execute(latest)).scalars().all()
+    members: dict[str, set[int]] = {
+        thread.id: set() for thread in changed if thread.visibility is not Visibility.OPEN and thread.deleted is None
+    }
+    if members:
+        query = select(col(Member.thread_id), col(Member.user_id)).where(col(Member.thread_id).in_(members))
+        for thread_id, user_id in await session.execute(query):
+            members[thread_id].add(user_id)
+    return [(_thread_view(thread), members.get(thread.id, set())) for thread in changed]
+
+
+async def live_threads(session: AsyncSession) -> set[str]:
+    """The threads in which a reply is under way, whoever writes it; of very many, some."""
+    query = (
+        select(col(Message.thread_id))
+        .join(
+            Attempt,
+            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
+        )
+        .join(Stream, col(Stream.id) == col(Attempt.stream_id))
+        .where(col(Stream.status).in_(LIVE_STATUSES), col(Message.deleted).is_(None))
+        .distinct()
+        .limit(LIVE)
+    )
+    return set((await session.execute(query)).scalars())
+
+
+async def read_positions(
+    session: AsyncSession, user_ids: Collection[int], thread_ids: Collection[str]
+) -> dict[tuple[int, str], int]:
+    """How far these people have read in these threads, where they have been, by both."""
+    if not user_ids or not thread_ids:
+        return {}
+    query = select(col(ReadReceipt.user_id), col(ReadReceipt.thread_id), col(ReadReceipt.position)).where(
+        col(ReadReceipt.user_id).in_(user_ids), col(ReadReceipt.thread_id).in_(thread_ids)
+    )
+    rows = (await session.execute(query)).all()
+    return {(user_id, thread_id): position for user_id, thread_id, position in rows}
+
+
+async def roles(session: AsyncSession, thread_id: str, user_id: int | None = None) -> dict[int, MemberRole]:
+    """The roles of a thread's members, or of this one alone."""
+    query = select(col(Member.user_id), col(Member.role)).where(col(Member.thread_id) == thread_id)
+    if user_id is not None:
+        query = query.where(col(Member.user_id) == user_id)
+    return dict((await session.execute(query)).all())
+
+
+async def thread_of(session: AsyncSession, stream_id: StreamId, user_id: int) -> ThreadView:
+    """The thread of a stream that this person may read.
+
+    Raises:
+        ThreadUnknown: there is no such stream for this person.
+    """
+    query = (
+        select(Thread)
+        .join(Message, col(Message.thread_id) == col(Thread.id))
+        .join(Attempt, col(Attempt.message_id) == col(Message.id))
+        .where(col(Attempt.stream_id) == stream_id, col(Message.deleted).is_(None), may(Verb.READ, user_id))
+    )
+    thread = (await session.execute(query)).scalar_one_or_none()
+    if thread is None:
+        raise ThreadUnknown(stream_id)
+    return _thread_view(thread)
+
+
+async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
+    """A thread as it is now, for whom it was found before."""
+    return _thread_view(await session.get_one(Thread, thread_id))
+
+
+def settings_of(thread: Thread) -> ThreadSettings:
+    """What is set for a thread's next replies."""
+    return ThreadSettings.model_construct(**{name: getattr(thread, name) for name in ThreadSettings.model_fields})
+
+
+def _thread_view(thread: Thread) -> ThreadView:
+    return ThreadView(
+        id=thread.id,
+        title=thread.title,
+        visibility=thread.visibility,
+        settings=settings_of(thread),
+        version=thread.version,
+        access_version=thread.access_version,
+        last_position=thread.last_position,
+        active=thread.active,
+    )

@@ -1,0 +1,41 @@
+"""What can go wrong in the streaming core.
+
+StreamingError
+├── UnknownStream      no stream has that id
+├── LeaseLost          another writer has claimed the stream, or it has ended
+└── SourceError        the model failed; its reason may be shown to people
+    └── SourceEndedEarly
+"""
+
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+
+class StreamingError(Exception):
+    """Base of all errors of the streaming core."""
+
+
+class UnknownStream(StreamingError):
+    """No stream has this id: it was deleted, or it never was."""
+
+
+class LeaseLost(StreamingError):
+    """The stream belongs to another writer by now, or has ended. Write nothing more to it."""
+
+
+class SourceError(StreamingError):
+    """The model failed. `reason` is a short sentence for people: no key, address or trace may be in it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SourceEndedEarly(SourceError):
+    """The source ended without saying why. Only a `Finish` makes a stream `done`."""
+
+    def __init__(self) -> None:
+        super().__init__("The model broke off without finishing.")
+
+
+DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError, OSError)

@@ -1,0 +1,166 @@
+"""Streams: the whole core put together, for a program that keeps nothing beside its streams.
+
+    async with Streams(transactions) as streams:
+        stream_id = await streams.create()
+        streams.write(stream_id, source)
+        async for piece in streams.follow(stream_id):
+            ...
+
+A program with tables of its own takes the parts instead, as this one does: their hooks let a stream begin and end in
+one transaction with whatever is kept beside it.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from sqlmodel import SQLModel
+
+from tributary_streams import reader, store
+from tributary_streams.chunker import ChunkRule
+from tributary_streams.flusher import Flusher
+from tributary_streams.hub import Hub
+from tributary_streams.reader import Body, End, Piece
+from tributary_streams.store import Transactions
+from tributary_streams.sweeper import Sweeper
+from tributary_streams.tables import StreamId
+from tributary_streams.tailer import Tailer
+from tributary_streams.writer import STOPPED, Patience, Source, Writer, finished
+
+STORE_TAILS_WITHIN = 1.5
+"""Seconds that writers get on the way out to store what is left."""
+
+
+async def create_tables(transactions: Transactions) -> None:
+    """Create the two tables where they are missing."""
+    tables = [SQLModel.metadata.tables[name] for name in ("stream", "chunk")]
+    async with transactions.write() as session:
+        connection = await session.connection()
+        await connection.run_sync(SQLModel.metadata.create_all, tables=tables)
+
+
+class Streams:
+    """Writes and reads streams while its `async with` block runs; any number of processes may share the tables."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        *,
+        rule: ChunkRule | None = None,
+        patience: Patience | None = None,
+        is_alone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Args:
+        transactions: where the tables are.
+        rule: where text is cut into chunks; about sentences by default.
+        patience: how long a silent source is waited for.
+        is_alone: whether no other process writes to these tables. What a dead process left is then ended at once, else
+            after 30 seconds without a beat.
+        """
+        self._transactions = transactions
+        self._rule = rule
+        self._patience = patience
+        self._holder = secrets.token_hex(8)
+        self._hub = Hub()
+        self._flusher = Flusher(transactions, on_commit=self._committed)
+        self._tailer = Tailer(transactions, self._hub, stop=self._stop_here, stored_here=self._flusher.stored)
+        self._sweeper = Sweeper(transactions, self._ours, on_commit=self._committed, is_alone=is_alone)
+        self._work: list[asyncio.Task[None]] = []
+        self._writers: set[Writer] = set()
+        self._writing: set[asyncio.Task[bool]] = set()
+
+    async def __aenter__(self) -> Self:
+        parts = (self._flusher, self._tailer, self._sweeper)
+        self._work = [asyncio.create_task(part.run(), name=type(part).__name__.lower()) for part in parts]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End what is still being written as `error: The server restarted.`, with its text."""
+        for task in self._writing:
+            task.cancel()
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=STORE_TAILS_WITHIN)
+        left: list[asyncio.Task[Any]] = [*self._writing, *self._work]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def create(self, *, model: str = "") -> StreamId:
+        """A `pending` stream. `store.create_stream` makes one in a transaction of the caller's."""
+        async with self._transactions.write() as session:
+            return store.create_stream(session, model=model)
+
+    def write(self, stream_id: StreamId, source: Source | AsyncIterable[str]) -> asyncio.Task[bool]:
+        """Begin to write a pending stream, in a task of ours; await that for its end: False if another writer had it.
+
+        An async iterator of text is complete when it ends. A `Source`, which starts a model, has to say so by `Finish`.
+        """
+        writer = Writer(
+            stream_id,
+            source if callable(source) else finished(source),
+            transactions=self._transactions,
+            hub=self._hub,
+            flusher=self._flusher,
+            holder=self._holder,
+            rule=self._rule,
+            patience=self._patience,
+        )
+        task = asyncio.create_task(self._run(writer), name=f"writer of {stream_id}")
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return task
+
+    async def body(self, stream_id: StreamId, offset: int = 0) -> Body:
+        """What is stored now, from `offset` (code points) on.
+
+        Raises:
+            UnknownStream: there is no such stream.
+        """
+        return await reader.body(self._transactions, stream_id, offset)
+
+    def follow(self, stream_id: StreamId, offset: int = 0) -> AsyncIterator[Piece | End]:
+        """What is stored from `offset` (code points) on, then what comes, at last the end; whichever process writes.
+
+        Raises:
+            UnknownStream: there is no such stream, or it was deleted meanwhile.
+        """
+        return reader.follow(self._tailer, stream_id, offset)
+
+    async def stop(self, stream_id: StreamId) -> None:
+        """Stop a stream, whichever process writes it, keeping its text; one that has ended stays as it is."""
+        async with self._transactions.write() as session:
+            if not await store.close_pending(session, stream_id, STOPPED):
+                await store.request_stop(session, stream_id)
+        self._stop_here(stream_id)
+        self._committed()
+
+    async def delete(self, stream_id: StreamId) -> None:
+        """Remove a stream and its text; a writer of it ends quietly."""
+        is_gone = False
+        while not is_gone:
+            async with self._transactions.write() as session:
+                is_gone = await store.delete_streams(session, [stream_id])
+        self._stop_here(stream_id)
+        self._committed()
+
+    def _ours(self) -> frozenset[StreamId]:
+        return frozenset(writer.stream_id for writer in self._writers)
+
+    async def _run(self, writer: Writer) -> bool:
+        self._writers.add(writer)
+        try:
+            return await writer.run()
+        finally:
+            self._writers.discard(writer)
+
+    def _stop_here(self, stream_id: StreamId) -> None:
+        for writer in self._writers:
+            if writer.stream_id == stream_id:
+                writer.stop()
+
+    def _committed(self) -> None:
+        self._tailer.wake()
