@@ -10,6 +10,7 @@ from bench.budgets import BUDGETS, Budget
 from tests.support.server import PROJECT
 
 RESULTS = Path(__file__).parent / "results"
+FULL, SOAK = RESULTS / "full.json", RESULTS / "soak.json"
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "costs.md")
 
 Results = Mapping[str, Any]
@@ -21,18 +22,22 @@ WIDELY = 1.1
 
 def main() -> int:
     """Write the tables of the last full run, and of the last soak, into the documents; 1 where there is no run."""
-    full = RESULTS / "full.json"
-    if not full.exists():
+    if not FULL.exists():
         print("There is no full run yet: make bench", file=sys.stderr)
         return 1
-    results = json.loads(full.read_text())
-    tables = {name: table(results) for name, table in TABLES.items()}
-    if (RESULTS / "soak.json").exists():
-        tables["soak"] = soak(json.loads((RESULTS / "soak.json").read_text()))
+    filling = tables()
     for document in DOCUMENTS:
-        text = document.read_text()
-        document.write_text(filled(text, tables))
+        document.write_text(filled(document.read_text(), filling))
     return 0
+
+
+def tables() -> dict[str, str]:
+    """Each table of the last full run, and of the last soak, by its name."""
+    results = json.loads(FULL.read_text())
+    made = {name: table(results) for name, table in TABLES.items()}
+    if SOAK.exists():
+        made["soak"] = soak(json.loads(SOAK.read_text()))
+    return made
 
 
 def keep(name: str, results: Results) -> Path:

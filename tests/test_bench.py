@@ -83,6 +83,11 @@ def test_each_document_has_a_place_for_the_tables_it_shows() -> None:
         assert name == "headlines" or f"<!-- figures: {name} -->" in costs
 
 
+def test_the_documents_show_the_figures_of_the_last_full_run() -> None:
+    before = [document.read_text() for document in report.DOCUMENTS]
+    assert [report.filled(text, report.tables()) for text in before] == before
+
+
 def held(minute: float, memory: int, **more: float) -> Sample:
     values = {"handles": 50, "tasks": 20.0, "tabs": 0.0, "watched": 0.0, "replies": 0.0} | more
     return Sample(minute, memory, **values)  # pyright: ignore[reportArgumentType]  # handles are whole
