@@ -14,9 +14,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from reflex_base.event.context import EventContext
-from reflex_base.registry import RegistrationContext
 
+from chat_app import reflex_seams
 from chat_app.data.models import ThreadSettings
 from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.live.directory import SidebarThread
@@ -89,7 +88,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
         with _running.taken(self.router.session.session_id) as may_run:
             return await (checked(self, *args, **kwargs) if may_run else tell(self, TOO_MUCH))
 
-    bounded.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
+    reflex_seams.mark_remote(bounded)
     return rx.event(background=True)(bounded)
 
 
@@ -140,12 +139,7 @@ async def tell(state: rx.State, notice: str) -> None:
 
 def notice_update(notice: str) -> dict[str, Any]:
     """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
-    return {"delta": {Viewer.get_full_name(): {_name_in_browser(Viewer.notice): notice}}}
-
-
-def _name_in_browser(var: Any) -> str:
-    """What a var is called in an update: Reflex marks it with a suffix."""
-    return str(var).rpartition(".")[2]
+    return {"delta": {Viewer.get_full_name(): {reflex_seams.name_in_browser(Viewer.notice): notice}}}
 
 
 async def show_signed_out(state: rx.State) -> None:
@@ -449,8 +443,8 @@ async def _bring(
 ) -> None:
     """Send the tab whose event this is what its live state has fields for."""
     told: tuple[tuple[Any, Any], ...] = ((Live.f, frames), (Live.r, rows), (Live.t, timeline))
-    if fields := {_name_in_browser(field): value for field, value in told if value}:
-        await EventContext.get().emit_delta({Live.get_full_name(): fields})
+    if fields := {reflex_seams.name_in_browser(field): value for field, value in told if value}:
+        await reflex_seams.send_past_state(Live, fields)
 
 
 def row_frames(update: TabUpdate) -> list[RowFrame]:
@@ -480,16 +474,6 @@ def sidebar_row_of(line: SidebarThread) -> SidebarRow:
 
 
 def _congestion(state: rx.State) -> Callable[[], bool]:
-    """Tells whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
-    app = RegistrationContext.get().app
-    sio, namespace = app.sio, app.event_namespace
-    assert sio is not None
-    assert namespace is not None
-    engine_id = sio.manager.eio_sid_from_sid(state.router.session.session_id, namespace.namespace)
-    sockets = sio.eio.sockets
-
-    def stands() -> bool:
-        engine_socket = sockets.get(engine_id)
-        return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
-
-    return stands
+    """Tells whether packets pile up for this tab."""
+    waiting = reflex_seams.waiting_packets(state.router.session.session_id)
+    return lambda: waiting() > QUEUE_STANDS

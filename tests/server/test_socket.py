@@ -91,9 +91,10 @@ ENTRY_POINTS = {
 LIST = """
 import json
 import chat_app.chat_app
-from chat_app.socket_guard import may_call
+from chat_app.gate.frames import CHECKS
+from chat_app.reflex_seams import is_remote
 from reflex_base.registry import RegistrationContext
-print(json.dumps([name for name in RegistrationContext.get().event_handlers if may_call(name)]))
+print(json.dumps([name for name in RegistrationContext.get().event_handlers if name in CHECKS or is_remote(name)]))
 """
 BEHIND_A_PROXY = """
 import asyncio, json
