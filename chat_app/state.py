@@ -16,7 +16,7 @@ import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from chat_app import reflex_seams
-from chat_app.data.models import ThreadSettings
+from chat_app.data.models import Role, ThreadSettings
 from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.live.directory import SidebarThread
 from chat_app.live.presence import Crowd
@@ -377,14 +377,14 @@ class Live(rx.State):
         """Show a version of a reply in this tab; the newest goes on by itself."""
         who = await who_asks(self)
         message, text = await services().replies.version_of(who, thread_in_address(self), message_id, version)
-        if message.status is None or not 1 <= version <= message.attempt:
+        if message.role is not Role.ASSISTANT or not 1 <= version <= message.version:
             return
-        if version < message.attempt:
+        if version < message.version:
             await _bring([(f"{message_id}.{version}", 0, text)])
         async with self:
             transcript = await self.get_state(Transcript)
             looked_at = {key: seen for key, seen in transcript.looked_at.items() if key != str(message_id)}
-            if version < message.attempt:
+            if version < message.version:
                 looked_at[str(message_id)] = version
             update_vars(transcript, looked_at=looked_at)
 
@@ -465,7 +465,7 @@ def row_of(message: MessageView) -> Row:
     """A message as its row."""
     status = "" if message.status is None else message.status.value
     author = message.author_id or -message.asked_by
-    return message.id, author, int(message.at.timestamp()), status, message.attempt, message.reason
+    return message.id, author, int(message.at.timestamp()), status, message.version, message.reason
 
 
 def sidebar_row_of(line: SidebarThread) -> SidebarRow:
