@@ -1,6 +1,6 @@
 """The streaming core: streams of text that survive their readers, their writer's process and the network.
 
-It knows nothing of the application around it: give it transactions, and any async iterator of text as a source.
+It is independent of any application: give it transactions, and an async iterator of text as a source.
 """
 
 from tributary_streams.chunker import Chunker, ChunkRule, Granularity

@@ -1,20 +1,20 @@
-"""A chunker says which part of a model's text is ready to be stored.
+"""A chunker decides which part of a model's text is ready to be stored.
 
-Text goes in by deltas, chunks come out; time is a number the caller passes, the seconds of a monotonic clock. Three
-things make text ready:
+Deltas go in, chunks come out. The caller passes the time, in seconds of a monotonic clock. Three things make text
+ready:
 
-- a boundary: the end of a sentence, line, paragraph or word, whichever the rule asks for;
-- its size: `max_chars` code points stand after the last boundary;
-- time: no delta for `pause` seconds, or a code point that has waited `max_age` seconds.
+- a boundary: the end of a sentence, line, paragraph or word, as the rule says;
+- size: `max_chars` code points follow the last boundary;
+- time: no delta for `pause` seconds, or a code point has waited for `max_age` seconds.
 
-After a pause everything goes, half a word included: it is all there is to see. When size or age cut into text that
-still flows, the cut is at the last word end, and the begun word waits; but never so long that a code point is older
-than `max_age` after a `take`. A word end is white space or either side of a Chinese or Japanese character. Text without
-one (base64, a long address) goes whole by age and in pieces of `max_chars` by size, never between a letter and what
+After a pause, everything pending is ready, even half a word: there is nothing more to show. While text still flows, a
+cut by size or age is made at the last word end, and the unfinished word waits; but after a `take` no code point is
+older than `max_age`. A word end is white space or either side of a Chinese or Japanese character. Text without a word
+end (base64, a long address) is taken whole by age and in pieces of `max_chars` by size, never between a letter and what
 belongs to it (an accent, a variation selector, the parts of a joined emoji).
 
-A boundary missed costs a moment until the next one or a timer, one too many costs a row: the sentence rule is short
-because both are cheap. Text is scanned once, as it arrives.
+A missed boundary delays text until the next boundary or timer; a false boundary costs a row. Both are cheap, so the
+sentence rule is short. Text is scanned once, as it arrives.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Boundary = Callable[[str], int]
-"""Given the pending text, says how many code points of it are complete; 0 for none yet."""
+"""Takes the pending text and returns how many code points of it are complete; 0 for none yet."""
 
 
 class Granularity(StrEnum):
@@ -43,8 +43,8 @@ class Granularity(StrEnum):
 class ChunkRule:
     """When text is ready. `max_chars` counts code points; `pause` and `max_age` are seconds.
 
-    A callable `boundary` is asked at most once for each delta and take, about all that is pending then, which is little
-    more than `max_chars` where chunks are taken when due. An answer outside the pending text counts as its nearest end.
+    A callable `boundary` is called at most once per delta and per take, with all pending text. That is little more than
+    `max_chars` if chunks are taken when due. Its result is limited to the length of the pending text.
     """
 
     boundary: Granularity | Boundary = Granularity.SENTENCE
@@ -58,7 +58,7 @@ class ChunkRule:
 
 
 class Chunker:
-    """Holds the text of one stream until it is ready. All chunks and the rest, joined, are what was fed."""
+    """Holds the text of one stream until it is ready. All chunks and the rest, joined, equal the text that was fed."""
 
     def __init__(self, rule: ChunkRule) -> None:
         self._rule = rule
@@ -68,18 +68,18 @@ class Chunker:
         self._pending = 0
         self._taken = 0
         self._last_delta = -math.inf
-        self._answer: int | None = None  # what a callable boundary said of the text that is pending now
+        self._answer: int | None = None  # what a callable boundary returned for the present pending text
 
     @property
     def pending(self) -> int:
-        """Code points that were fed and not yet taken."""
+        """How many code points were fed and not yet taken."""
         return self._pending
 
     def feed(self, text: str, now: float) -> None:
-        """Add a delta. An empty one is no sign of life."""
+        """Add a delta. An empty one does not end a pause."""
         if not text:
             return
-        # Parts of at most max_chars: a huge delta without a boundary is then not copied again for each piece cut off.
+        # In parts of at most max_chars, so that a huge delta is not copied again for each piece that is cut off.
         size = self._rule.max_chars
         self._parts.extend((text[start : start + size], now) for start in range(0, len(text), size))
         self._pending += len(text)
@@ -89,7 +89,7 @@ class Chunker:
             self._boundary.read(text)
 
     def due_at(self) -> float | None:
-        """When `take` will next have text if no delta comes: a time, `-inf` for at once, None with nothing pending."""
+        """When `take` will next have text if no delta comes: a time, `-inf` for now, None if nothing is pending."""
         if not self._pending:
             return None
         complete = self._complete()
@@ -98,9 +98,9 @@ class Chunker:
         return min(self._last_delta + self._rule.pause, self._parts[0][1] + self._rule.max_age)
 
     def take(self, now: float) -> str:
-        """Remove and return what is ready, all complete sentences (or lines, words) as one chunk; "" if none is.
+        """Remove and return what is ready, with all complete sentences (or lines, words) in one chunk; "" for nothing.
 
-        More may be ready right after it where the text without a boundary was longer than `max_chars`; `due_at` tells.
+        If the text without a boundary was longer than `max_chars`, more may be ready at once; `due_at` says so.
         """
         return self._remove(self._ready(now))
 
@@ -168,10 +168,10 @@ class Chunker:
 
 
 class _Scan:
-    """Reads the text of a stream once, code point by code point, and knows its last boundary, as an offset.
+    """Reads the text of a stream once, code point by code point, and keeps the offset of its last boundary.
 
-    `visible` is the offset after the last character before that boundary that is not white space: a boundary with only
-    white space before it is not worth a chunk.
+    `visible` is the offset after the last visible character before that boundary. A boundary with only white space
+    before it is not worth a chunk.
     """
 
     def __init__(self) -> None:
@@ -190,7 +190,7 @@ class _Scan:
                 self._last_visible = self._offset
 
     def _look(self, char: str) -> None:
-        """Look at the character at `_offset` and mark the boundary it shows."""
+        """Look at the character at `_offset`, and mark a boundary if it shows one."""
         raise NotImplementedError
 
     def _mark_before(self) -> None:
@@ -198,7 +198,7 @@ class _Scan:
         self.visible = self._last_visible
 
     def _mark_after(self) -> None:
-        """The character being looked at is white space and goes with the text before it."""
+        """Mark the boundary after the present character, which is white space and goes with the text before it."""
         self.boundary = self._offset + 1
         self.visible = self._last_visible
 
@@ -238,13 +238,13 @@ class _Paragraphs(_Scan):
 
 
 class _Sentences(_Scan):
-    """Sentence ends in prose, line ends everywhere, and only those in a fenced code block."""
+    """Sentence ends and line ends in prose; only line ends in a fenced code block."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._word = ""  # since the last white space, as much of it as an abbreviation can have
-        self._line = ""  # since the last line end, as much of it as a fence or a list number needs
-        self._ender = ""  # the last sentence ender, while only marks that close something have followed it
+        self._word = ""  # text since the last white space, no longer than an abbreviation can be
+        self._line = ""  # text since the last line end, as much as a fence or a list number needs
+        self._ender = ""  # the last sentence ender, as long as only closing marks have followed it
         self._fence = ""  # what opened the code block this line is in
 
     def _look(self, char: str) -> None:
@@ -276,7 +276,7 @@ class _Sentences(_Scan):
         """Whether `char` still belongs to the sentence whose ender was seen: a closing quote, bracket or emphasis."""
         if char in _PLAIN_CLOSERS or _belongs(self._previous, char):
             return True
-        # Initial quotes close in German and Danish; where no white space is needed they open the next sentence.
+        # Initial quotes close in German and Danish; after an ender that needs no white space they open a sentence.
         initial = self._ender in _ENDERS and unicodedata.category(char) == "Pi"
         return initial or unicodedata.category(char) in ("Pe", "Pf")
 
@@ -346,7 +346,7 @@ _CJK = re.compile(
 
 
 def _belongs(before: str, after: str) -> bool:
-    """Whether a reader sees both as one character. The common cases of Unicode's grapheme clusters (UAX #29)."""
+    """Whether a reader sees both as one character: the common cases of Unicode's grapheme clusters (UAX #29)."""
     return (
         unicodedata.category(after) in ("Mn", "Mc", "Me")  # accents, vowel signs, variation selectors
         or before == "\u200d"  # the joiner of emoji families

@@ -10,13 +10,13 @@ from sqlalchemy import DateTime, Dialect, Enum, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time on every database; SQLite drops the offset, which is put back on reading."""
+    """An aware UTC time on every database. SQLite drops the time zone; reading puts it back."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
-        """Store in UTC; refuse a naive time, whose zone nobody knows."""
+        """Store in UTC; refuse a naive time, because its zone is unknown."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -41,7 +41,7 @@ def string_enum(kind: type[StrEnum]) -> Enum:
 
 
 def utc_now() -> datetime:
-    """The wall clock, for what people read; nothing is ever decided by it."""
+    """The wall clock, for times in tables. The core decides nothing by it; leases and timers use a monotonic clock."""
     return datetime.now(UTC)
 
 
@@ -50,5 +50,5 @@ ID_LENGTH = 22
 
 
 def new_id() -> str:
-    """An id that cannot be guessed: 131 random bits, as 22 letters and digits, which no shell takes for an option."""
+    """An id that cannot be guessed: 131 random bits as 22 letters and digits, so it never looks like an option."""
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))

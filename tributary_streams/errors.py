@@ -16,15 +16,15 @@ class StreamingError(Exception):
 
 
 class UnknownStream(StreamingError):
-    """No stream has this id: it was deleted, or it never was."""
+    """No stream has this id: it was deleted or never existed."""
 
 
 class LeaseLost(StreamingError):
-    """The stream belongs to another writer by now, or has ended. Write nothing more to it."""
+    """Another writer has claimed the stream, or it has ended. Write nothing more to it."""
 
 
 class SourceError(StreamingError):
-    """The model failed. `reason` is a short sentence for people: no key, address or trace may be in it."""
+    """The model failed. `reason` is a short sentence for people; it must not contain a key, an address or a trace."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,7 +1,7 @@
-"""The flusher: one task a process that writes what is due of all its streams, in one transaction at a time.
+"""The flusher: one task per process that writes the due text of all its streams, one transaction at a time.
 
-A writer hands text to its lane and never waits. While one transaction commits, what becomes due gathers for the next.
-Each stream is written in a savepoint of its own and on condition of its epoch, so one that fails harms no other. When
+A writer hands text to its lane and never waits. While one transaction commits, text for the next one gathers. Each
+stream is written in its own savepoint and only if its epoch is still valid, so a stream that fails harms no other. When
 the database is locked or away, everything stays in the lanes and is tried again, without duplicates.
 """
 
@@ -25,37 +25,38 @@ from tributary_streams.tables import StreamId
 logger = logging.getLogger(__name__)
 
 GATHER = 0.02
-"""Seconds between two transactions, in which due text of many streams gathers; far below what a follower notices."""
+"""Seconds between two transactions, while due text of many streams gathers; too short for a follower to notice."""
 
 AWAY_AFTER = 20.0
-"""Seconds without a successful write, failed or hanging, after which the replies under way are given up (I5)."""
+"""Seconds without a successful write, because writes fail or hang, after which replies under way are given up."""
 
 LANES_PER_WRITE = 50
-"""Streams that one transaction writes at most, so that a cut-off at shutdown costs few of many their tails."""
+"""How many streams one transaction writes at most: if shutdown cuts one off, only these streams lose their tails."""
 WRITE_WITHIN = 0.5
-"""Seconds after which a transaction takes in no further stream: on a busy machine each may take long, and what is not
-committed is shown to nobody."""
+"""Seconds after which a transaction takes in no further stream: on a busy machine each may take long, and followers see
+only what is committed."""
 ANSWER_WITHIN = 15.0
 """Seconds after which a transaction that hangs is dropped and tried again."""
 
 ClosingHook = Callable[[AsyncSession, StreamId, Ending], Awaitable[None]]
-"""What the application stores in the very transaction that ends a stream, such as the message's text."""
+"""Called in the transaction that ends a stream, so that the application can store what belongs to the end, such as the
+message's text."""
 
 
 ExplainHook = Callable[[AsyncSession, StreamId], Awaitable[None]]
-"""What the application changes in the very transaction that says why a stream does not grow."""
+"""Called in the transaction that stores why a stream does not grow, so that the application can change its own rows."""
 
 
 async def explain_nothing(session: AsyncSession, stream_id: StreamId) -> None:
-    """The explain hook of an application that keeps nothing beside the stream."""
+    """The explain hook of an application that stores nothing besides the stream."""
 
 
 async def close_nothing(session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
-    """The closing hook of an application that keeps nothing beside the stream."""
+    """The closing hook of an application that stores nothing besides the stream."""
 
 
 class Lane:
-    """One stream's way to the table: text in at any time, written when due."""
+    """The buffer of one stream before the table: it takes text at any time and writes it when due."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class Lane:
     ) -> None:
         self.lease = lease
         self.stored = 0
-        """Code points that are committed."""
+        """How many code points are committed."""
         self.is_stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Resolves when the ending is committed (True) or the lease is lost (False)."""
         self.on_lost = on_lost
@@ -79,11 +80,11 @@ class Lane:
         self._taken = ""
         self._ending: Ending | None = None
         self._ends = False
-        """Whether the last `write` held the ending; one may be given at any time, also while a write is under way."""
+        """Whether the last `write` included the ending; `end` may also be called while a write is under way."""
         self._reason = self._telling = ""
-        """Why it does not grow at the moment, and what the last `write` held of that."""
+        """Why the stream does not grow at the moment, and the reason that the last `write` stored."""
         self._told: str | None = ""
-        """What is committed of it; None while nobody knows, for a commit's answer may be lost."""
+        """The reason that is committed; None while it is unknown, because a commit's answer may be lost."""
         self._first_delta: datetime | None = None
         self._deltas = 0
         self._chunks = 0
@@ -95,7 +96,7 @@ class Lane:
         self._wake = wake
 
     def add(self, text: str) -> None:
-        """Take over text for the table; never blocks, never loses it."""
+        """Take text to be stored; never blocks, never loses it."""
         self._first_delta = self._first_delta or utc_now()
         self._deltas += 1
         was_due_at = self._chunker.due_at()
@@ -106,19 +107,19 @@ class Lane:
             self._wake()
 
     def explain(self, reason: str) -> None:
-        """Say why there is nothing to add at the moment, "" once there is; never blocks."""
+        """Say why no text comes at the moment, "" once it comes again; never blocks."""
         self._reason = reason
         self._wake()
 
     def end(self, ending: Ending) -> asyncio.Future[bool]:
-        """Write what is left, and the ending with it; a second ending is ignored, for the first one holds."""
+        """Have what is left written, together with the ending. Only the first ending counts."""
         if self._ending is None:
             self._ending = ending
             self._wake()
         return self.is_stored
 
     def due_at(self) -> float | None:
-        """The moment from which it has something to write, on the lane's clock; None once it has ended."""
+        """The time, on the lane's clock, from which there is something to write; None once the lane has ended."""
         if self.is_stored.done():
             return None
         if self._taken or self._ending is not None or self._reason != self._told:
@@ -127,7 +128,11 @@ class Lane:
         return max(self._renew_at if due_at is None else min(due_at, self._renew_at), self._not_before)
 
     async def write(self, session: AsyncSession, close_hook: ClosingHook, explain_hook: ExplainHook) -> int:
-        """Write what is due within the caller's transaction, and return the length that is stored if it commits."""
+        """Write what is due in the caller's transaction; return the length that is stored if it commits.
+
+        Raises:
+            LeaseLost: the stream belongs to another writer, has ended or was deleted.
+        """
         ending = self._ending
         self._ends = ending is not None
         self._taken += self._chunker.take(self._clock()) if ending is None else self._chunker.rest()
@@ -149,7 +154,7 @@ class Lane:
         return length
 
     def committed(self, length: int) -> None:
-        """The transaction of the last `write` is committed."""
+        """Note that the transaction of the last `write` is committed."""
         self._failing_since, self._not_before = None, float("-inf")
         self._chunks += length > self.stored
         self._taken = self._taken[length - self.stored :]
@@ -160,21 +165,21 @@ class Lane:
             self.is_stored.set_result(True)
 
     def failed(self) -> bool:
-        """This lane's own write failed, and waits a moment; True when it has failed for too long."""
+        """Note that this lane's own write failed, and delay the next one; True if it has failed for too long."""
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
         self._not_before = now + min(max(0.05, now - self._failing_since), 1.0)
         return now - self._failing_since >= AWAY_AFTER
 
     def lose(self) -> None:
-        """The stream is not this writer's any more."""
+        """Note that the stream is no longer this writer's."""
         if not self.is_stored.done():
             self.is_stored.set_result(False)
         self.on_lost()
 
 
 class Flusher:
-    """Writes the lanes. `run` is its task; lanes are opened by the writers."""
+    """Writes the lanes. `run` is its task; the writers open the lanes."""
 
     def __init__(
         self,
@@ -191,11 +196,12 @@ class Flusher:
         """Args:
         transactions: where the tables are.
         close_hook: called in the transaction that ends a stream.
-        explain_hook: called in the transaction that says why a stream does not grow, or that it does again.
-        on_commit: called after each commit, to wake who reads the tables; must not block.
-        on_away: told when replies are given up because the database is away, and when it answers again.
-        on_flush: told the seconds that each commit took.
-        renew_every: seconds between two beats of a stream that writes nothing.
+        explain_hook: called in the transaction that stores why a stream does not grow, or that it grows again.
+        on_commit: called after each commit, to wake the readers of the tables; must not block.
+        on_away: called with True when replies are given up because the database is away, with False when it answers
+            again.
+        on_flush: called with the seconds that each transaction took.
+        renew_every: seconds between two beats of a stream that has no new text.
         clock: monotonic seconds.
         """
         is_queued = isinstance(transactions, QueuedTransactions)
@@ -217,10 +223,10 @@ class Flusher:
     def lane(
         self, lease: Lease, rule: ChunkRule, *, on_lost: Callable[[], None], on_away: Callable[[], None]
     ) -> Generator[Lane]:
-        """Open a stream's lane for the time that its writer runs.
+        """Open a stream's lane while its writer runs.
 
-        `on_lost` is called when the lease turns out to be lost, `on_away` when the database has been away for
-        `AWAY_AFTER` seconds; neither may block.
+        `on_lost` is called when the lease turns out to be lost, or when nothing can be stored for this stream any more.
+        `on_away` is called when the database has been away for `AWAY_AFTER` seconds. Neither may block.
         """
         lane = self._lanes[lease.stream_id] = Lane(
             lease,
@@ -239,20 +245,20 @@ class Flusher:
                 del self._lanes[lease.stream_id]
 
     def stored(self, stream_id: StreamId) -> int | None:
-        """How many code points of a stream are committed; None of one that is not written here."""
+        """How many code points of a stream are committed; None if it is not written here."""
         lane = self._lanes.get(stream_id)
         return None if lane is None else lane.stored
 
     @property
     def is_away(self) -> bool:
-        """Whether the database did not take the last write."""
+        """Whether the last write failed because the database was away."""
         return self._away_since is not None
 
     async def run(self) -> None:
         """Write for ever; cancel it when the writers have ended.
 
         Raises:
-            TypeError: the transactions have another form than `Transactions`; all lanes are lost.
+            TypeError: the transactions do not have the methods of `Transactions`; all lanes are lost.
         """
         try:
             await self._write_for_ever()
@@ -274,13 +280,13 @@ class Flusher:
                 backoff = min(max(0.05, backoff * 2), 1.0)
                 self._note_away(error)
             except TypeError:
-                # A mistake in the program, such as transactions without the methods of the protocol: it stays.
+                # A mistake in the program, such as transactions without the protocol's methods: trying again is no use.
                 logger.exception("nothing can be stored; the flusher ends")
                 for lane in tuple(self._lanes.values()):
                     lane.lose()
                 raise
             except Exception:
-                # One bad stream is met in its savepoint; whatever else there may be, the others must go on.
+                # An error of one stream is caught in its savepoint. Whatever else fails, the other streams must go on.
                 logger.exception("a write failed as a whole")
                 backoff = 1.0
             else:
@@ -337,7 +343,7 @@ class Flusher:
             return await lane.write(session, self._close_hook, self._explain_hook)
 
     def _to_the_end(self, lane: Lane) -> None:
-        """Let those who cannot all be written at once take turns."""
+        """Move a lane to the end, so that lanes take turns when they cannot all be written at once."""
         if self._lanes.get(lane.lease.stream_id) is lane:
             self._lanes[lane.lease.stream_id] = self._lanes.pop(lane.lease.stream_id)
 
@@ -356,9 +362,9 @@ class Flusher:
             self._on_away(False)
 
     def _expect_answer(self) -> None:
-        """From the first write that has not succeeded, the database has `AWAY_AFTER` seconds, and then as much again.
+        """Give the database `AWAY_AFTER` seconds from the first write without success, and then as many again.
 
-        A timer and not the next failure decides: a write may also hang.
+        A timer decides, not the next failure, because a write may also hang.
         """
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(AWAY_AFTER, self._give_up)

@@ -1,7 +1,7 @@
-"""The hub: the live text of the streams that this process writes, and who wants to know when it grows.
+"""The hub: the live text of the streams that this process writes, and its subscribers.
 
-A signal may be lost, text never: a subscriber is only told that there is more, and takes what it has not had yet from
-the channel, at its own pace. So nothing is queued for anybody, and a subscriber that sleeps costs nothing.
+A signal may be lost, text never: a subscriber is only told that there is more, and reads on in the channel from its own
+offset, at its own pace. So nothing is queued per subscriber, and a subscriber that does not read costs nothing.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tributary_streams.tables import StreamId
 
 Wake = Callable[[], None]
-"""Called when there is more; it must not block and not raise."""
+"""Called when there is more; it must not block or raise."""
 
 
 class GrowingText:
@@ -24,7 +24,7 @@ class GrowingText:
         self._wakes: set[Wake] = set()
 
     def grow(self, text: str) -> None:
-        """Add `text` and wake who is subscribed."""
+        """Add `text` and wake the subscribers."""
         if text:
             self._parts.append(text)
             self._starts.append(self.length)
@@ -57,7 +57,7 @@ class GrowingText:
 
     @property
     def subscribers(self) -> int:
-        """How many are subscribed."""
+        """The number of subscribers."""
         return len(self._wakes)
 
 
@@ -65,13 +65,13 @@ class Hub:
     """Finds the channel of a stream that this process writes."""
 
     def __init__(self, on_open: Callable[[StreamId], None] = lambda _: None) -> None:
-        """`on_open` is told of each new channel; it must not block."""
+        """`on_open` is called with the stream of each new channel; it must not block."""
         self._channels: dict[StreamId, GrowingText] = {}
         self._on_open = on_open
 
     @contextmanager
     def channel(self, stream_id: StreamId) -> Generator[GrowingText]:
-        """Open the channel of a stream for the time that its writer runs. Who holds it may read on after that."""
+        """Open the channel of a stream while its writer runs. Those who hold the channel may read on after that."""
         channel = self._channels[stream_id] = GrowingText()
         self._on_open(stream_id)
         try:

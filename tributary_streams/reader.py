@@ -13,7 +13,7 @@ from tributary_streams.tailer import Tailer
 
 @dataclass(frozen=True)
 class Body:
-    """What is stored of a stream; `text` is from the offset that was asked for."""
+    """What is stored of a stream; `text` begins at the offset that was asked for."""
 
     text: str
     status: StreamStatus
@@ -23,7 +23,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Piece:
-    """Text at an offset, both in code points."""
+    """Text, and its offset in code points."""
 
     offset: int
     text: str
@@ -51,7 +51,7 @@ async def body(transactions: Transactions, stream_id: StreamId, offset: int = 0)
 
 
 async def follow(tailer: Tailer, stream_id: StreamId, offset: int = 0) -> AsyncIterator[Piece | End]:
-    """Catch up from `offset`, then tail: exactly text[offset:] in pieces, and at last the end.
+    """Catch up from `offset`, then tail: yields exactly text[offset:] in pieces, then the end.
 
     Raises:
         UnknownStream: there is no such stream, or it was deleted meanwhile.

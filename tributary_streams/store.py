@@ -1,7 +1,7 @@
-"""The store: what may be read from and written to the tables of streams and chunks.
+"""The store: reads and writes of the stream and chunk tables.
 
-Each function takes the caller's open session and leaves the commit to it, so that a stream can begin and end in one
-transaction with whatever the caller keeps beside it. Appends and closings name the lease: a writer that lost it writes
+Each function takes the caller's open session and leaves the commit to the caller, so that a stream can begin and end in
+one transaction with the caller's own rows. Appends and closings name the lease, so a writer that has lost it writes
 nothing.
 """
 
@@ -20,11 +20,11 @@ from tributary_streams.errors import LeaseLost, UnknownStream
 from tributary_streams.tables import LIVE_STATUSES, TERMINAL_STATUSES, Chunk, Stream, StreamId, StreamStatus
 
 CHUNKS_PER_DELETE = 1_000
-"""Chunks that one statement deletes at most, so that deleting a long thread never holds the database for long."""
+"""How many chunks one call deletes at most, so that deleting a long text never holds the database for long."""
 
 
 class Transactions(Protocol):
-    """Where sessions come from. `write` begins a transaction that may write at once and commits at its end."""
+    """Where sessions come from. `write` begins a transaction that may write at once, and commits at the block's end."""
 
     def read(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
@@ -33,9 +33,9 @@ class Transactions(Protocol):
 
 @runtime_checkable
 class QueuedTransactions(Transactions, Protocol):
-    """Transactions whose writers stand in a queue: `write_soon` enters it near its front.
+    """Transactions whose writers wait in a queue; `write_soon` joins it near the front.
 
-    The flusher does, for all replies wait for it.
+    The flusher uses that, because all replies wait for it.
     """
 
     def write_soon(self) -> AbstractAsyncContextManager[AsyncSession]: ...
@@ -43,7 +43,7 @@ class QueuedTransactions(Transactions, Protocol):
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write one stream. It passes when another claim raises the stream's epoch, or the stream ends."""
+    """The right to write one stream. It is lost when the stream's epoch is raised or the stream ends."""
 
     stream_id: StreamId
     epoch: int
@@ -59,7 +59,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a stream took: deltas that came, chunks that were stored."""
+    """How many deltas came for a stream, and how many chunks were stored."""
 
     deltas: int = 0
     chunks: int = 0
@@ -67,7 +67,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a stream ended: a terminal status, and for people the reason ("" when there is nothing to say)."""
+    """How a stream ended: a terminal status, and a reason for people ("" if there is nothing to say)."""
 
     status: StreamStatus
     reason: str = ""
@@ -87,9 +87,9 @@ def create_stream(session: AsyncSession, *, model: str = "") -> StreamId:
 
 
 async def claim(session: AsyncSession, stream_id: StreamId, holder: str) -> Lease | None:
-    """Become the writer of a pending stream, or learn that somebody else is: None.
+    """Become the writer of a stream; None if it is no longer pending, for example because another writer was first.
 
-    One statement decides, so of any number of simultaneous claims one gets the lease.
+    One statement decides, so of any number of simultaneous claims exactly one gets the lease.
     """
     statement = (
         update(Stream)
@@ -111,12 +111,11 @@ async def claim(session: AsyncSession, stream_id: StreamId, holder: str) -> Leas
 async def append(session: AsyncSession, lease: Lease, offset: int, text: str, *, first_delta: datetime | None) -> int:
     """Store `text` at `offset` and return the stream's length after it, in code points.
 
-    Appending what is stored already changes nothing: after a commit whose answer was lost the length tells how far
-    the text had got, and only the rest is written. `first_delta` is kept the first time it is given. The append is
-    also a beat.
+    Text that is already stored is not stored again: after a commit whose answer was lost, the stored length shows how
+    far it got, and only the rest is written. Only the first `first_delta` is kept. An append is also a beat.
 
     Raises:
-        LeaseLost: the epoch has passed, or the stream has ended or is gone.
+        LeaseLost: the stream has another epoch, has ended or was deleted.
     """
     length = offset + len(text)
     grown = _if_held(lease).where(col(Stream.length) == offset)
@@ -137,7 +136,7 @@ async def append(session: AsyncSession, lease: Lease, offset: int, text: str, *,
 
 
 async def renew(session: AsyncSession, lease: Lease) -> None:
-    """Give a sign of life.
+    """Add a beat, the sign that the writer is alive.
 
     Raises:
         LeaseLost: as for `append`.
@@ -147,7 +146,7 @@ async def renew(session: AsyncSession, lease: Lease) -> None:
 
 
 async def explain(session: AsyncSession, lease: Lease, reason: str) -> None:
-    """Say of a live stream why it does not grow at the moment, "" once it does; a sign of life too.
+    """Store why a live stream does not grow at the moment, "" once it grows again; also a beat.
 
     Raises:
         LeaseLost: as for `append`.
@@ -157,7 +156,7 @@ async def explain(session: AsyncSession, lease: Lease, reason: str) -> None:
 
 
 async def close(session: AsyncSession, lease: Lease, ending: Ending, counts: Counts | None = None) -> bool:
-    """End a stream that this lease holds; False if it has ended already, or belongs to another writer."""
+    """End the lease's stream; False if it has already ended or belongs to another writer."""
     ended = _ended(_if_held(lease), ending)
     if counts is not None:
         ended = ended.values(deltas=counts.deltas, chunks=counts.chunks)
@@ -165,25 +164,25 @@ async def close(session: AsyncSession, lease: Lease, ending: Ending, counts: Cou
 
 
 async def keep_waiting(session: AsyncSession, stream_id: StreamId, reason: str) -> bool:
-    """Say of a pending stream why it does not begin; its claim clears that. False if it has begun or ended."""
+    """Store why a pending stream does not begin; its claim clears the reason. False if it has begun or ended."""
     pending = update(Stream).where(col(Stream.id) == stream_id, col(Stream.status) == StreamStatus.PENDING)
     return await _changed(session, pending.values(reason=reason))
 
 
 async def close_pending(session: AsyncSession, stream_id: StreamId, ending: Ending) -> bool:
-    """End a stream that no writer has claimed yet; False if one has, or it has ended."""
+    """End a stream that no writer has claimed yet; False if it was claimed or has ended."""
     pending = update(Stream).where(col(Stream.id) == stream_id, col(Stream.status) == StreamStatus.PENDING)
     return await _changed(session, _ended(pending, ending))
 
 
 async def note_reads(session: AsyncSession, stream_id: StreamId, *, rows_read: int, lag_ms: int) -> None:
-    """Keep what following a stream has cost here: chunks read for it, and the longest wait of one, in milliseconds."""
+    """Store what following a stream cost here: the chunks read for it, and the longest lag of one, in milliseconds."""
     noted = update(Stream).where(col(Stream.id) == stream_id).values(rows_read=rows_read, lag_ms=lag_ms)
     await _changed(session, noted)
 
 
 async def request_stop(session: AsyncSession, stream_id: StreamId) -> bool:
-    """Ask whichever process writes the stream to stop; False if it is not live."""
+    """Ask the process that writes the stream to stop; False if the stream is not live."""
     live = update(Stream).where(col(Stream.id) == stream_id, col(Stream.status).in_(LIVE_STATUSES))
     return await _changed(session, live.values(stop_requested=True))
 
@@ -192,7 +191,7 @@ async def read_stream(session: AsyncSession, stream_id: StreamId) -> Stream:
     """The stream's row.
 
     Raises:
-        UnknownStream: there is none of this id.
+        UnknownStream: no stream has this id.
     """
     stream = (await session.execute(select(Stream).where(col(Stream.id) == stream_id))).scalar_one_or_none()
     if stream is None:
@@ -223,10 +222,10 @@ async def prune_chunks(session: AsyncSession, before: datetime) -> bool:
 async def delete_streams(session: AsyncSession, stream_ids: Sequence[StreamId]) -> bool:
     """Delete at most `CHUNKS_PER_DELETE` chunks of these streams, and the streams once no chunk is left.
 
-    True when all are gone; call again, in a transaction of its own, until it is. A live stream's writer finds its
-    lease lost and ends quietly.
+    True when all are gone. Until then, call it again, each time in a new transaction. The writer of a live stream
+    finds its lease lost and ends quietly.
     """
-    # Ends the leases first, so that no writer adds a chunk between these statements.
+    # End the leases first, so that no writer adds a chunk between these statements.
     await session.execute(update(Stream).where(col(Stream.id).in_(stream_ids)).values(epoch=Stream.epoch + 1))
     if await _delete_some_chunks(session, col(Chunk.stream_id).in_(stream_ids)) == CHUNKS_PER_DELETE:
         return False
@@ -235,7 +234,7 @@ async def delete_streams(session: AsyncSession, stream_ids: Sequence[StreamId]) 
 
 
 async def _delete_some_chunks(session: AsyncSession, which: ColumnElement[bool]) -> int:
-    # The last ones first: what is left of a text between two transactions is its beginning.
+    # The last chunks first, so that between two transactions the beginning of a text is left.
     last = (col(Chunk.stream_id).desc(), col(Chunk.offset).desc())
     some = select(col(Chunk.stream_id), col(Chunk.offset)).where(which).order_by(*last).limit(CHUNKS_PER_DELETE)
     keys = [tuple(row) for row in (await session.execute(some)).all()]

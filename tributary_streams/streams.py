@@ -1,4 +1,4 @@
-"""Streams: the whole core put together, for a program that keeps nothing beside its streams.
+"""Streams: the whole core put together, for a program without tables of its own.
 
     async with Streams(transactions) as streams:
         stream_id = await streams.create()
@@ -6,8 +6,8 @@
         async for piece in streams.follow(stream_id):
             ...
 
-A program with tables of its own takes the parts instead, as this one does: their hooks let a stream begin and end in
-one transaction with whatever is kept beside it.
+A program with tables of its own uses the parts instead, as Tributary's chat does: their hooks let a stream begin and
+end in one transaction with the program's rows.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from tributary_streams.tailer import Tailer
 from tributary_streams.writer import STOPPED, Patience, Source, Writer, finished
 
 STORE_TAILS_WITHIN = 1.5
-"""Seconds that writers get on the way out to store what is left."""
+"""Seconds that writers get at the end of the block to store what is left."""
 
 
 async def create_tables(transactions: Transactions) -> None:
-    """Create the two tables where they are missing."""
+    """Create the two tables if they do not exist."""
     tables = [SQLModel.metadata.tables[name] for name in ("stream", "chunk")]
     async with transactions.write() as session:
         connection = await session.connection()
@@ -55,12 +55,12 @@ class Streams:
     ) -> None:
         """Args:
         transactions: where the tables are.
-        rule: where text is cut into chunks; about sentences by default.
-        patience: how long a silent source is waited for.
-        is_alone: whether no other process writes to these tables. What a dead process left is then ended at once, else
-            after 30 seconds without a beat.
+        rule: where text is cut into chunks; by default mostly after sentences.
+        patience: how long to wait for a silent source.
+        is_alone: whether no other process writes to these tables. If so, streams that a dead process left are ended at
+            once; if not, after 30 seconds without a beat.
         start: called for a `pending` stream that nobody has begun, such as one whose process died; it calls `write`.
-            Without it such a stream ends after 30 seconds, as `error: The server restarted.`
+            Without it, such a stream ends after 30 seconds as `error: The server restarted.`
         """
         self._transactions = transactions
         self._rule = rule
@@ -82,7 +82,7 @@ class Streams:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what is still being written as `error: The server restarted.`, with its text."""
+        """End the streams still being written as `error: The server restarted.`, and keep their text."""
         for task in self._writing:
             task.cancel()
         if self._writing:
@@ -93,15 +93,15 @@ class Streams:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def create(self, *, model: str = "") -> StreamId:
-        """A `pending` stream. `store.create_stream` makes one in a transaction of the caller's."""
+        """Create a `pending` stream. `store.create_stream` does so in the caller's transaction."""
         async with self._transactions.write() as session:
             return store.create_stream(session, model=model)
 
     def write(self, stream_id: StreamId, source: Source | AsyncIterable[str]) -> asyncio.Task[bool]:
-        """Begin to write a pending stream, in a task of ours; await that for its end: False if another writer had it.
+        """Begin to write a pending stream in a task. Await the task for the end: False if another writer had it.
 
-        An async iterator of text is complete when it ends. A `Source`, which starts a model, has to say so by `Finish`.
-        The task raises `TypeError` where the transactions have another form than `Transactions`.
+        An async iterator of text is complete when it ends. A `Source`, which starts a model, must yield `Finish`. The
+        task raises `TypeError` if the transactions do not have the methods of `Transactions`.
         """
         writer = Writer(
             stream_id,
@@ -127,7 +127,7 @@ class Streams:
         return await reader.body(self._transactions, stream_id, offset)
 
     def follow(self, stream_id: StreamId, offset: int = 0) -> AsyncIterator[Piece | End]:
-        """What is stored from `offset` (code points) on, then what comes, at last the end; whichever process writes.
+        """The text from `offset` (code points) on: what is stored, what comes, then the end. Any process may write it.
 
         Raises:
             UnknownStream: there is no such stream, or it was deleted meanwhile.
@@ -135,7 +135,7 @@ class Streams:
         return reader.follow(self._tailer, stream_id, offset)
 
     async def stop(self, stream_id: StreamId) -> None:
-        """Stop a stream, whichever process writes it, keeping its text; one that has ended stays as it is."""
+        """Stop a stream and keep its text, whichever process writes it. A stream that has ended stays as it is."""
         async with self._transactions.write() as session:
             if not await store.close_pending(session, stream_id, STOPPED):
                 await store.request_stop(session, stream_id)
@@ -143,7 +143,7 @@ class Streams:
         self._committed()
 
     async def delete(self, stream_id: StreamId) -> None:
-        """Remove a stream and its text; a writer of it ends quietly."""
+        """Delete a stream and its text; its writer ends quietly."""
         is_gone = False
         while not is_gone:
             async with self._transactions.write() as session:
@@ -165,7 +165,7 @@ class Streams:
         return is_ours
 
     def _raise_failure(self) -> None:
-        """Raise what has ended the flusher, the tailer or the sweeper, if anything has."""
+        """Raise the error that ended the flusher, the tailer or the sweeper, if there is one."""
         for task in self._work:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error

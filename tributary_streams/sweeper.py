@@ -1,7 +1,7 @@
-"""The sweeper: a pass over streams whose writer gives no sign of life, and over those that nobody began.
+"""The sweeper: looks for live streams whose writer is dead, and for pending streams that no writer has claimed.
 
-A writer is dead when its beat has stood still for long enough by this process's own monotonic clock, so a wall clock
-may jump. A process that is alone does not have to wait: what it does not write itself, nobody writes.
+A writer is dead when its beat has stood still for long enough by this process's own monotonic clock, so the wall clock
+may jump. A process that is alone need not wait: nobody writes what it does not write itself.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 Sign = tuple[StreamStatus, int, int]
-"""Status, epoch and beat: while they stand still, nobody works on the stream."""
+"""Status, epoch and beat: while none of them changes, nobody works on the stream."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Seen:
 
 
 class Sweeper:
-    """Ends what a dead writer left, and hands on what no writer has claimed. `run` is its task."""
+    """Ends the streams of dead writers, and has unclaimed streams started. `run` is its task."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Sweeper:
     ) -> None:
         """Args:
         transactions: where the tables are.
-        ours: the streams that this process has begun, also those that it is just about to claim; it ends them itself.
-        start: called for a `pending` stream that nobody has claimed; it must not block. Without it such a stream is
-            ended once it has stood for `expiry`, whoever is alone: its program may be about to begin it.
+        ours: the streams that this process has begun or is about to claim; their writers end them.
+        start: called for a `pending` stream that nobody has claimed; it must not block. Without it, such a stream is
+            ended after `expiry` seconds, even if this process is alone: its program may be about to begin it.
         close_hook: called in the transaction that ends a stream.
-        on_commit: called when something was ended.
-        is_alone: whether no other process can be writing; asked at each sweep that finds something.
+        on_commit: called after a stream was ended.
+        is_alone: whether no other process can be writing; asked at each sweep that finds live streams.
         expiry: seconds that a beat may stand still.
         every: seconds between sweeps.
         clock: monotonic seconds.
@@ -74,7 +74,7 @@ class Sweeper:
         self._seen: dict[StreamId, _Seen] = {}
 
     async def run(self) -> None:
-        """Sweep at once, then for ever."""
+        """Sweep at once, then at intervals for ever."""
         while True:
             try:
                 await self.sweep()
@@ -86,7 +86,7 @@ class Sweeper:
             await asyncio.sleep(self._every)
 
     async def sweep(self) -> None:
-        """One pass: one statement when nothing has to be done."""
+        """Make one pass. If there is nothing to do, it costs one statement."""
         async with self._transactions.read() as session:
             live = (
                 select(col(Stream.id), col(Stream.status), col(Stream.epoch), col(Stream.beat))

@@ -13,7 +13,7 @@ StreamId = NewType("StreamId", str)
 
 
 class StreamStatus(StrEnum):
-    """Where a stream stands: `pending`, then `streaming`, then one of the terminal four, for good."""
+    """The status of a stream: `pending`, then `streaming`, then one of the four terminal ones, for good."""
 
     PENDING = "pending"
     STREAMING = "streaming"
@@ -47,8 +47,8 @@ class Stream(SQLModel, table=True):
 
     `epoch` grows with each claim and names the writer; `beat` grows with each sign of life from it. `length` is in
     code points and counts what is stored. `holder` names the process that writes. Token counts are the model's own.
-    `deltas` and `chunks` count what came and what was stored; `rows_read` and `lag_ms` are the chunks that the writer's
-    process read for its followers, and the longest that one was on its way to them.
+    `deltas` counts what came, `chunks` what was stored. `rows_read` counts the chunks that the writer's process read
+    for its followers; `lag_ms` is the longest time, in milliseconds, that one took to reach them.
     """
 
     id: str = Field(default_factory=new_stream_id, primary_key=True, max_length=22)
@@ -75,7 +75,7 @@ class Stream(SQLModel, table=True):
 class Chunk(SQLModel, table=True):
     """A stored piece of a stream's text, at its offset in code points; never changed once written."""
 
-    __table_args__ = {"sqlite_with_rowid": False}  # the key is the order in which it is read
+    __table_args__ = {"sqlite_with_rowid": False}  # rows are read in the order of the key
 
     stream_id: str = Field(primary_key=True, foreign_key="stream.id", max_length=22)
     offset: int = Field(primary_key=True)

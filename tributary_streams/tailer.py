@@ -1,8 +1,8 @@
-"""The tailer: one task a process that reads on in the tables, for everybody here who watches.
+"""The tailer: one task per process that polls the tables for all followers here.
 
-Each tick is one statement for all that is watched, then fan-out in memory: fifty followers cost the database what one
-costs. A commit of this process wakes it early; the tick is the fallback and the truth. With nobody watching and nothing
-written here it does not tick at all.
+Each tick is one statement for all watched streams, then fan-out in memory: fifty followers cost the database as much as
+one. A commit of this process wakes the tailer early; the regular tick finds everything else. With nobody watching and
+nothing written here, it does not tick at all.
 """
 
 import asyncio
@@ -30,20 +30,21 @@ ELSEWHERE = 0.25
 """Seconds between ticks while a watched stream is written by another process: no commit of ours wakes us."""
 HERE = 0.5
 """Seconds between ticks while a stream is written here: its commits wake us, but a request to stop may come from
-elsewhere, and is to reach the model within a second."""
+another process, and must reach the model within a second."""
 IDLE = 1.5
-"""Seconds between ticks while something is watched and nothing is live: who lost access is to know within two."""
+"""Seconds between ticks while something is watched and nothing is live: people must learn within two seconds that they
+have lost access."""
 DEEPEST = 200
-"""Conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
+"""The most conditions in one OR: SQLite refuses an expression that is 1,000 deep."""
 GATHER = 0.05
-"""Seconds between two ticks at least, as between two frames: a burst of commits is one statement, or two."""
+"""The least seconds between two ticks, as between two frames: a burst of commits costs one or two statements."""
 
 Row = tuple[str, str, int | None, int | None, str | None]
-"""What every probe selects: kind, key, two numbers, a text."""
+"""The columns that every probe selects: kind, key, two numbers, a text."""
 
 
 def probe_row(kind: str, key: Any, number: Any = None, other: Any = None, text: Any = None) -> Select[*tuple[Any, ...]]:
-    """A probe's SELECT in the form that lets all probes share one statement."""
+    """A probe's SELECT with the columns that all probes share, so that they fit into one statement."""
     return select(
         literal(kind).label("kind"),
         key.label("key"),
@@ -53,7 +54,7 @@ def probe_row(kind: str, key: Any, number: Any = None, other: Any = None, text: 
     )
 
 
-# Built once, for a tick is at its cheapest several times a second.
+# Built once, because a tick may run several times a second.
 _CHUNK = probe_row("chunk", col(Chunk.stream_id), col(Chunk.offset), text=col(Chunk.text))
 _STREAM = probe_row(
     "stream",
@@ -65,7 +66,7 @@ _STOP = probe_row("stop", col(Stream.id))
 
 
 class Probe(Protocol):
-    """A part of the one statement: what it asks now, and who gets the answer. Kinds are unique among probes."""
+    """One part of a tick's statement: what it asks, and what takes the answer. No two probes share a kind."""
 
     kinds: frozenset[str]
 
@@ -74,16 +75,16 @@ class Probe(Protocol):
         ...
 
     def deliver(self, rows: Sequence[Row], lag: float) -> None:
-        """Take this tick's rows of this probe's kinds, possibly none, and the seconds since what woke the tick.
+        """Take this tick's rows of this probe's kinds, possibly none; must not block.
 
-        It must not block.
+        `lag` is the seconds since the tailer was woken for this tick, 0 for a regular tick.
         """
         ...
 
 
 @dataclass(frozen=True)
 class StreamRow:
-    """What a stream's row told at a tick; `length` is how much of its text was stored, in code points."""
+    """A stream's row as read by a tick; `length` is how much of its text was stored, in code points."""
 
     status: StreamStatus
     reason: str
@@ -96,14 +97,14 @@ class Tail(GrowingText):
     def __init__(self) -> None:
         super().__init__()
         self.is_read = asyncio.Event()
-        """Set when the first read is through: what was stored before is here."""
+        """Set after the first read: the text that was stored before is here."""
         self.row: StreamRow | None = None
-        """None before the first read, and of a stream that is gone."""
+        """None before the first read, and after the stream was deleted."""
         self.is_gone = False
-        """The stream was deleted."""
+        """Whether the stream was deleted."""
         self.rows_read = 0
         self.lag = 0.0
-        """The longest that a chunk took from its commit here to this tail, in seconds."""
+        """The longest time that a chunk took from its commit here to this tail, in seconds."""
 
     @property
     def end(self) -> StreamRow | None:
@@ -122,7 +123,7 @@ class ChunkProbe:
     kinds = frozenset({"chunk", "stream"})
 
     def __init__(self, stored_here: Callable[[StreamId], int | None] = lambda _: None) -> None:
-        """`stored_here` tells how far the text of a stream that this process writes is committed; None of any other."""
+        """`stored_here` gives the committed length of a stream that this process writes; None for any other."""
         self._stored_here = stored_here
         self._tails: dict[StreamId, Tail] = {}
         self._watchers: Counter[StreamId] = Counter()
@@ -130,7 +131,7 @@ class ChunkProbe:
 
     @contextmanager
     def watched(self, stream_id: StreamId) -> Generator[Tail]:
-        """Read a stream for the time of the block; everybody who watches it shares one tail."""
+        """Read a stream during the block; all who watch it share one tail."""
         tail = self._tails.setdefault(stream_id, Tail())
         self._watchers[stream_id] += 1
         try:
@@ -142,7 +143,7 @@ class ChunkProbe:
 
     @property
     def watchers(self) -> int:
-        """How many watch a stream here, each stream of each counted."""
+        """The number of watchers here; one who watches two streams counts twice."""
         return self._watchers.total()
 
     def live(self) -> set[StreamId]:
@@ -165,16 +166,16 @@ class ChunkProbe:
         )
 
     def _may_have_grown(self, stream_id: StreamId, tail: Tail) -> bool:
-        # Most have not: what waits for its writer has no text, and of what is written here it is known. A condition for
-        # each would cost more than all else of a tick. Should that be wrong, for another process began the stream or
-        # took it over, or a commit's answer was lost, then its row tells, and the next tick asks.
+        # Most have not: a pending stream has no text, and how far a stream is written here is known. A condition for
+        # each would cost more than the rest of the tick. If this is wrong, because another process began the stream or
+        # took it over, or because a commit's answer was lost, the stream's row shows it and the next tick asks.
         if tail.row is None or tail.length < tail.row.length:
             return True
         here = self._stored_here(stream_id)
         return tail.row.status != StreamStatus.PENDING if here is None else tail.length < here
 
     def reads(self, stream_id: StreamId) -> tuple[int, float]:
-        """Chunks that were read of a watched stream, and their longest lag in seconds; zeros of any other."""
+        """How many chunks of a watched stream were read, and their longest lag in seconds; zeros for any other."""
         tail = self._tails.get(stream_id)
         return (0, 0.0) if tail is None else (tail.rows_read, tail.lag)
 
@@ -203,7 +204,7 @@ class ChunkProbe:
 
 
 class StopProbe:
-    """Asks for stop requests, which may come from any process, for the streams that are written here."""
+    """Asks whether any process has requested a stop of the streams that are written here."""
 
     kinds = frozenset({"stop"})
 
@@ -223,7 +224,7 @@ class StopProbe:
 
 
 class Tailer:
-    """Ticks. `run` is its task."""
+    """Polls the tables. `run` is its task."""
 
     def __init__(
         self,
@@ -238,12 +239,13 @@ class Tailer:
     ) -> None:
         """Args:
         transactions: where the tables are.
-        hub: tells which streams are written here.
-        probes: what the application asks besides, in the same statement.
+        hub: knows which streams are written here.
+        probes: what else the application asks in the same statement.
         stop: called for a stream written here that somebody asked to stop.
-        stored_here: how far the text of a stream that is written here is committed, in code points, as its flusher
-            tells it. Without it each tick asks for the text of all that has begun and not ended.
-        has_changed: a cheaper question than a statement, asked first when nothing is live; None asks at each tick.
+        stored_here: the committed length, in code points, of a stream that is written here, as its flusher knows it.
+            Without it, each tick asks for the text of all watched streams that have begun and not ended.
+        has_changed: a cheaper check than the statement, made first when nothing is live. Without it, every tick runs
+            the statement.
         clock: monotonic seconds.
         """
         self.chunks = ChunkProbe(stored_here)
@@ -256,7 +258,7 @@ class Tailer:
         self._woken_at = clock()
         self._ticked_at = -math.inf
         self.ticks = 0
-        """Statements so far."""
+        """The number of statements so far."""
 
     def wake(self) -> None:
         """Read soon: something was committed here, or somebody began to watch."""
@@ -266,7 +268,7 @@ class Tailer:
 
     @contextmanager
     def watched(self, stream_id: StreamId) -> Generator[Tail]:
-        """Follow a stream's stored text for the time of the block, from its beginning."""
+        """Follow a stream's stored text from its beginning, during the block."""
         with self.chunks.watched(stream_id) as tail:
             if not tail.is_read.is_set():
                 self.wake()
@@ -290,7 +292,7 @@ class Tailer:
                 self.wake()
 
     async def tick(self, woken_at: float | None = None) -> None:
-        """One statement for all that is watched, then fan-out; `woken_at` is when a commit here asked for it."""
+        """Run one statement for all that is watched, then fan out; `woken_at` is when something here asked for it."""
         selects = [select for probe in self._probes for select in probe.selects()]
         if not selects:
             return

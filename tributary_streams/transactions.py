@@ -1,4 +1,4 @@
-"""Transactions on an SQLAlchemy engine, with the settings that streams need of SQLite."""
+"""Transactions on an SQLAlchemy engine, with the SQLite settings that streams need."""
 
 import asyncio
 from collections import deque
@@ -16,24 +16,24 @@ BUSY_TIMEOUT_MS = 5_000
 """How long SQLite waits for another writer before it gives up; the flusher then tries again."""
 
 SOON = 5
-"""Transactions for which one that is to be soon waits at most: a crowd that posts must not keep replies from being
-stored, nor these the crowd."""
+"""How many waiting transactions stay ahead of one from `write_soon`: many people who post must not keep replies from
+being stored, and replies must not keep posts waiting."""
 END_WITHIN = 1.0
-"""Seconds that a cancelled task waits for its transaction to end; a server that hangs would keep it for ever."""
+"""Seconds that a cancelled task waits for its transaction to end; a server that hangs would hold it for ever."""
 
 
 class EngineTransactions:
     """The `Transactions` of an engine, on SQLite or PostgreSQL.
 
-    Reading and writing transactions differ on SQLite: one that reads first and then wants to write fails at once when
-    somebody wrote in between, whatever the timeout. So a writing one takes the write lock at its beginning.
+    On SQLite, a transaction that reads and then writes fails at once if another has written in between, whatever the
+    timeout. So a writing transaction takes the write lock at its beginning.
     """
 
     def __init__(self, engine: AsyncEngine, writer: AsyncEngine | None = None) -> None:
         """Args:
         engine: one that has not connected yet; on SQLite its connections are set up by `prepare_sqlite`.
-        writer: another such one on the same database, for writing alone: with a pool of its own no crowd of readers
-            keeps a stream from being stored. Without it both share the one.
+        writer: another engine on the same database, only for writing. It has its own pool, so many readers cannot keep
+            a stream from being stored. Without it, `engine` also writes.
         """
         self.engine = engine
         self.writer = writer or engine
@@ -41,23 +41,23 @@ class EngineTransactions:
         if self.is_sqlite:
             for each in {engine, self.writer}:
                 prepare_sqlite(each.sync_engine)
-        # SQLite's reads see one moment anyway.
+        # SQLite's reads see one snapshot anyway.
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.writer.execution_options(is_writing=True)
-        # SQLite has one writer at a time, and lets the others race for it: here they stand in line.
+        # SQLite allows one writer at a time and lets the others race; here they wait in a queue.
         self._queue = _Queue() if self.is_sqlite else None
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         for each in {self.engine, self.writer}:
             await each.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
-        """A session whose reads see one moment; what it changes is not kept.
+        """A session whose reads see one snapshot; its changes are not kept.
 
         Raises:
-            TimeoutError: a server has not answered for too long; so of `write`.
+            TimeoutError: a database server has not answered for too long. `write` raises it too.
         """
         async with self._in_time(self.engine), AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
@@ -67,7 +67,7 @@ class EngineTransactions:
         return self._write(is_soon=False)
 
     def write_soon(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """The same, for a writer that goes ahead of most of those who wait."""
+        """Like `write`, but ahead of most writers that wait."""
         return self._write(is_soon=True)
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ class EngineTransactions:
 
     @asynccontextmanager
     async def _in_time(self, engine: AsyncEngine) -> AsyncGenerator[None]:
-        """Leave a server's connection that hangs: it may do so for ever, and the idle ones beside it as well."""
+        """Give up a server's connection that hangs, and the pool's idle ones too: all of them may hang for ever."""
         patience = asyncio.timeout(None if self.is_sqlite else ANSWER_WITHIN)
         try:
             async with patience:
@@ -97,7 +97,7 @@ class EngineTransactions:
 
 
 class _Queue:
-    """A lock whose waiters form a queue, which a waiter enters at its end or near its front."""
+    """A lock whose waiters form a queue, which they join at the end or near the front."""
 
     def __init__(self) -> None:
         self._is_taken = False
@@ -105,7 +105,7 @@ class _Queue:
 
     @asynccontextmanager
     async def turn(self, *, is_soon: bool) -> AsyncGenerator[None]:
-        """Have it for the time of the block."""
+        """Hold the lock during the block."""
         if self._is_taken:
             await self._called(is_soon=is_soon)
         self._is_taken = True
@@ -121,13 +121,13 @@ class _Queue:
             await call
         except asyncio.CancelledError:
             if not call.cancelled():
-                self._call_next()  # it was this one's turn already
+                self._call_next()  # its turn had already come
             elif call in self._waiting:
                 self._waiting.remove(call)
             raise
 
     def _call_next(self) -> None:
-        """Hand it on; it stays taken meanwhile, so that nobody comes between."""
+        """Hand the lock to the next waiter; it stays taken meanwhile, so that nobody gets in between."""
         while self._waiting:
             call = self._waiting.popleft()
             if not call.done():  # else it was cancelled a moment ago
@@ -137,8 +137,8 @@ class _Queue:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await a transaction's end, also while this task is being cancelled: a connection that is left in the middle of it
-    is of no more use, and SQLAlchemy logs an error."""
+    """Await a transaction's end, even while this task is being cancelled: a connection that is left in the middle of a
+    transaction is unusable, and SQLAlchemy logs an error."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
@@ -147,12 +147,12 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         if not ended:
             task.cancel()
         elif not task.cancelled():
-            task.exception()  # heard; that the caller is cancelled comes first
+            task.exception()  # retrieved, so that asyncio does not log it; the cancellation comes first
         raise
 
 
 def prepare_sqlite(engine: Any) -> None:
-    """Set on every connection what durability and concurrency need, and begin transactions ourselves."""
+    """Set up every connection for durability and concurrency, and begin transactions ourselves."""
 
     def connected(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver would begin late, and deferred

@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Finish:
-    """The source's last word: all text has been given. `reason` is for people, "" when there is nothing to say.
+    """A source's last item: all text has been given. `reason` is for people, "" if there is nothing to say.
 
-    Without it a stream has failed: a connection that breaks and a model that ends look alike otherwise.
+    A stream without it has failed: nothing else tells a model that has ended from a connection that broke.
     """
 
     reason: str = ""
@@ -39,12 +39,12 @@ class Finish:
 
 
 Source = Callable[[], AsyncIterator[str | Finish]]
-"""Starts the model. Yields deltas ("" for activity without text, such as reasoning), at last a `Finish`; raises
-`SourceError`. It is closed when the writer has heard enough, and then has to let go of the model."""
+"""Starts the model. Yields deltas ("" for activity without text, such as reasoning), then a `Finish`; raises
+`SourceError`. The writer closes it when it needs no more; it must then release the model."""
 
 
 def finished(texts: AsyncIterable[str]) -> Source:
-    """A source out of text that is complete when it ends, such as a file's. A model has to say itself that it is."""
+    """A source made from text that is complete when it ends, such as a file. A model must yield `Finish` itself."""
 
     async def source() -> AsyncIterator[str | Finish]:
         async with aclosing(_closable(aiter(texts))) as items:
@@ -56,12 +56,12 @@ def finished(texts: AsyncIterable[str]) -> Source:
 
 
 ClaimHook = Callable[[AsyncSession, StreamId], Awaitable[None]]
-"""What the application changes in the very transaction in which a stream begins."""
+"""Called in the transaction in which a stream begins, so that the application can change its own rows."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a silent model is waited for, in seconds; None waits for ever."""
+    """How long to wait for a silent model, in seconds; None waits for ever."""
 
     first_delta: float | None = 120.0
     gap: float | None = 60.0
@@ -76,7 +76,7 @@ NOT_SAVED = Ending(StreamStatus.ERROR, "The database was away for too long.")
 
 
 GAP_SLACK = 0.01
-"""Share of the gap by which a silence may be longer before it is noticed."""
+"""How much longer than the gap a silence may last before it is noticed, as a share of the gap."""
 
 
 class Writer:
@@ -100,11 +100,11 @@ class Writer:
         source: starts the model; called once, after the claim.
         transactions: where the tables are.
         hub: where deltas are published.
-        flusher: what writes them.
+        flusher: stores the deltas as chunks.
         holder: names this process in the stream's row.
         rule: where the text is cut into chunks.
-        patience: how long a silent model is waited for.
-        claim_hook: what the application changes in the transaction of the claim.
+        patience: how long to wait for a silent model.
+        claim_hook: called in the transaction of the claim.
         """
         self.stream_id = stream_id
         self._source = source
@@ -120,9 +120,9 @@ class Writer:
         self._lane: Lane | None = None
 
     async def run(self) -> bool:
-        """Write the stream to its end; False if another writer had it, or took it.
+        """Write the stream to its end; False if another writer had it or took it.
 
-        When cancelled, as at shutdown, the text so far is stored as `error: The server restarted.` first.
+        When cancelled, as at shutdown, it first stores the text so far as `error: The server restarted.`
         """
         async with self._transactions.write() as session:
             lease = await store.claim(session, self.stream_id, self._holder)
@@ -148,19 +148,19 @@ class Writer:
                 raise
 
     def stop(self) -> None:
-        """End the stream as `stopped`, keeping its text; before the first delta and twice are fine."""
+        """End the stream as `stopped` and keep its text. May be called before the first delta, and more than once."""
         self._give_up(STOPPED)
 
     def explain(self, reason: str) -> None:
-        """Say why the source gives nothing at the moment, in a sentence for people, and "" once it does.
+        """Say why the source gives nothing at the moment, in a sentence for people; "" once it gives text again.
 
-        For the source to call; it never blocks, and the stream's row says so soon after.
+        The source calls this. It never blocks; the reason is in the stream's row soon after.
         """
         if self._lane is not None:
             self._lane.explain(reason)
 
     def _lost(self) -> None:
-        self._give_up(STOPPED)  # what the ending says is not stored: the stream belongs to another writer
+        self._give_up(STOPPED)  # this ending is not stored: the stream belongs to another writer
 
     def _away(self) -> None:
         self._give_up(NOT_SAVED)
@@ -211,7 +211,7 @@ class Writer:
         except SourceError as error:
             ending = Ending(StreamStatus.ERROR, error.reason)
         except Exception as error:  # noqa: BLE001  # whatever a source raises, the stream has to end
-            # The type alone: a provider's message may carry a key or an address.
+            # Only the type: a provider's message may contain a key or an address.
             logger.error("the model of stream %s failed: %s", self.stream_id, type(error).__name__)
             ending = FAILED
         publish(cleaner.rest())
@@ -219,7 +219,7 @@ class Writer:
 
 
 async def _closable(items: AsyncIterator[str | Finish]) -> AsyncGenerator[str | Finish]:
-    """The same items from an async generator, so that any iterator can be closed with `aclosing`."""
+    """The same items from an async generator, so that `aclosing` works with any iterator."""
     try:
         async for item in items:
             yield item
