@@ -1,8 +1,8 @@
-"""How much of the server sockets may use: one socket, those of one address, and all together.
+"""How much of the server one socket may use, the sockets of one address, and all sockets together.
 
-In ordinary use nobody meets these limits. A page sends an event for each thing that its person does, and one for each
-gap in a live text: after a hiccup with a hundred replies under way, a hundred at once. So a socket may send 200 in ten
-seconds, a long one counting for as many as it has thousands of characters, which is eleven messages of full length.
+In ordinary use nobody meets these limits. A page sends one event for each thing that its person does, and one for each
+gap in a live text: after a hiccup with a hundred replies under way, a hundred at once. So a socket may send 200 events
+in ten seconds. A long event counts once more for each thousand characters, so eleven messages of full length fit.
 """
 
 import itertools
@@ -21,29 +21,30 @@ from chat_app.refusals import TooMany
 logger = logging.getLogger(__name__)
 
 TOO_MUCH = "Too much at once. Wait a moment."
-"""What a page is told that meets one of them."""
+"""What the page shows when its socket meets a limit."""
 
 SECONDS = 10
 EVENTS = RateLimitItemPerSecond(200, SECONDS, "events")
 FRAMES = RateLimitItemPerSecond(1_000, SECONDS, "frames")
-"""Frames of one socket, those that are dropped unread too."""
+"""Frames of one socket, including those that are dropped unread."""
 EVENTS_PER_CONNECTION = 10
-"""How many events an address may send in ten seconds for each connection that it may have: offices share one."""
+"""Events that an address may send in ten seconds for each connection it may have: the people of an office share one
+address."""
 OPENED_PER_CONNECTION = 2
-"""How many sockets an address may open in a minute for each that it may have open: each leaves a state behind."""
+"""Sockets that an address may open in a minute for each connection it may have: each socket leaves a state behind."""
 REPORTS = RateLimitItemPerMinute(5, 1, "reports")
 REPORTS_OF_ALL = RateLimitItemPerMinute(20, 1, "reports of all")
-"""Lines that browsers, and what is no browser, may have written to the log."""
+"""Lines that browsers, or programs that pose as one, can have written to the log."""
 NOTICES = RateLimitItemPerSecond(1, 1, "notices")
 HANDLERS_AT_ONCE = 100
-"""Handlers of one socket that may run at a time. Those of a socket that left run to their end: one may be a post."""
+"""Handlers of one socket that may run at a time. When a socket closes, they run to their end: one may be a post."""
 OF_ONE_ADDRESS = " from one address (if that is a proxy's, name it in TRUSTED_PROXIES)"
 WEIGHT = 1_000
-"""Characters of an event for which it counts once more."""
+"""For each so many characters, an event counts once more."""
 
 
 class AtOnce:
-    """At most so many at a time for each holder."""
+    """A limit on how many each holder may take at a time."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -51,7 +52,7 @@ class AtOnce:
 
     @contextmanager
     def taken(self, holder: Hashable) -> Generator[bool]:
-        """Take one for the time of the block; the block is told whether there was one."""
+        """Take one during the block; yields False if the holder already has as many as it may."""
         if self._taken[holder] >= self._limit:
             yield False
             return
@@ -77,10 +78,10 @@ class SocketLimits:
 
     @contextmanager
     def connection(self, address: str) -> Generator["SocketAllowance"]:
-        """Be connected from this address for the time of the block.
+        """Count as one connection from this address during the block.
 
         Raises:
-            TooMany: there are as many connections as there may be.
+            TooMany: there are already as many connections as allowed.
         """
         network = network_of(address)
         with self._all.taken("all") as is_free, self._of_address.taken(network) as is_free_for_address:
@@ -101,11 +102,11 @@ class SocketAllowance:
         self._network = network
 
     def may_send(self) -> bool:
-        """Whether one more frame is to be read."""
+        """Whether one more frame may be read."""
         return self._limiter.hit(FRAMES, self._socket)
 
     def may_call(self, length: int) -> bool:
-        """Whether one more event, of so many characters, may run."""
+        """Whether one more event of this length, in characters, may run."""
         weight = 1 + length // WEIGHT
         return self._hit(EVENTS, self._socket, weight) and self._hit(
             self._limits._events_of_address, self._network, weight
@@ -116,7 +117,7 @@ class SocketAllowance:
         return self._hit(REPORTS, self._socket) and self._hit(REPORTS_OF_ALL, "all")
 
     def may_be_told(self) -> bool:
-        """Whether to send a notice: more than one a second would be a flood of our own."""
+        """Whether to send a notice: more than one a second would make a flood of our own."""
         return self._hit(NOTICES, self._socket)
 
     def _hit(self, item: RateLimitItem, key: str, cost: int = 1) -> bool:

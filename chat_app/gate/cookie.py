@@ -1,4 +1,4 @@
-"""The identity cookie: set by the page's own answer; in development, where Vite serves the page, by a small script."""
+"""The identity cookie: set by the page's own response; in development, where Vite serves the page, by a script."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from http.cookies import SimpleCookie
@@ -15,7 +15,7 @@ from chat_app.people.secrets import new_secret
 
 
 def set_cookie(secret: str, *, is_secure: bool) -> str:
-    """The Set-Cookie header value: for a year, out of reach of scripts, not sent along from other sites."""
+    """The Set-Cookie header value: for a year, hidden from scripts, not sent with other sites' requests."""
     cookie = SimpleCookie({COOKIE: secret})
     morsel = cookie[COOKIE]
     morsel["path"] = "/"
@@ -28,17 +28,17 @@ def set_cookie(secret: str, *, is_secure: bool) -> str:
 
 CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
 SCRIPT = "/api/session.js"
-"""A script without a line in it, whose answer carries the cookie to a page that another server sent."""
+"""An empty script; its response carries the cookie to a page that another server sent."""
 
 
 class CookieMiddleware:
-    """Gives a browser without a valid cookie a new one, on pages and on the script; writes nothing to the database."""
+    """Gives a browser without a valid cookie a new one, with pages and the script; writes nothing to the database."""
 
     def __init__(self, app: ASGIApp, *, origins: Sequence[str], has_ended: Callable[[str], Awaitable[bool]]) -> None:
         """Args:
-        app: what answers.
-        origins: where the pages are served; with https the cookie is sent over https only.
-        has_ended: whether the session behind a Cookie header was ended; asked for pages and the script alone.
+        app: the application that answers.
+        origins: where the pages are served, for `is_https`; over https the cookie is Secure.
+        has_ended: whether the session of a Cookie header was ended; asked only for pages and the script.
         """
         self._app = app
         self._origins = frozenset(origins)
@@ -53,7 +53,7 @@ class CookieMiddleware:
         is_known = secret_in(cookies) is not None and not (is_page and await self._has_ended(cookies))
         is_secure = is_https(scope, self._origins)
         if not is_known:
-            # An answer "not modified" would not carry the cookie.
+            # A "not modified" response would not carry the cookie.
             kept = [(name, value) for name, value in scope["headers"] if name not in CONDITIONAL]
             scope = {**scope, "headers": kept}
 
@@ -61,7 +61,7 @@ class CookieMiddleware:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 if scope["path"] == SCRIPT or answer.get("content-type", "").startswith("text/html"):
-                    # A page is always asked for, so that a browser whose cookie is gone gets another.
+                    # The browser always asks for the page again, so that one without its cookie gets a new one.
                     answer["cache-control"] = "private, no-cache" if is_known else "private, no-store"
                     if not is_known:
                         answer.append("set-cookie", set_cookie(new_secret(), is_secure=is_secure))
@@ -75,4 +75,4 @@ async def _script(_: Request) -> Response:
 
 
 routes = [Route(SCRIPT.removeprefix("/api"), _script)]
-"""For the application that is mounted at /api."""
+"""Routes for the application that is mounted at /api."""

@@ -1,9 +1,8 @@
-"""The frames that a page of ours sends over its socket: read, checked and written anew.
+"""The frames that our pages send over their sockets: read, checked and written anew.
 
-What is not exactly one of them is `NotOurs`. What is one goes on in a form built here, so that nothing a client adds to
-it reaches engine.io, socket.io or Reflex: no field beyond those named here, no address, header, session or token in the
-route, no text that cannot be stored (`clean`). The forms are those of Reflex 0.10.1's own client, engine.io 4 and
-socket.io 5.
+Any other frame is `NotOurs`. A frame of ours is built anew here, so that nothing a client adds to it reaches engine.io,
+socket.io or Reflex: no field beyond those named here, no address, header, session or token in the route, no text that
+cannot be stored (`clean`). The formats are those of Reflex 0.10.1's own client, engine.io 4 and socket.io 5.
 """
 
 import json
@@ -18,15 +17,15 @@ SPACE = "/_event"
 """The socket.io namespace of Reflex's events, and the path of their socket."""
 PONG, CLOSE = "3", "1"
 JOIN, LEAVE, EVENT, REFUSED = f"40{SPACE},", f"41{SPACE},", f"42{SPACE},", f"44{SPACE},"
-"""How frames begin: a namespace is joined or left, an event, and the server's refusal of a join."""
+"""How frames begin that join or leave the namespace, carry an event, or refuse a join (from the server)."""
 
 STATE = "reflex___state____state"
 BOOT = f"{STATE}.hydrate_and_load"
-"""The one event that rides in the frame that joins."""
+"""The only event that the joining frame may carry."""
 NAVIGATE = f"{STATE}.reflex___state____on_load_internal_state.on_load_internal"
 REPORT = f"{STATE}.reflex___state____frontend_event_exception_state.handle_frontend_exception"
 FORM = "__reflex_form_data__"
-"""What would make a value a form; our pages send fields."""
+"""The key that makes a value a form; our pages send fields instead."""
 CLIENT_ERROR = "client_error"
 
 DEPTH = 8
@@ -35,13 +34,13 @@ PATH_LENGTH = 2_048
 QUERY_ENTRIES = 32
 HASHES, HASH_LENGTH = 256, 64
 REPORT_LENGTH = 1_000
-"""Characters that are kept of what a browser reports; the log takes fewer."""
+"""How many characters are kept of a browser's report; the log takes fewer."""
 
 Payload = dict[str, Any]
 
 
 class NotOurs(Exception):
-    """No page of ours sends such a frame. The message names its kind, and nothing of what was in it."""
+    """Our pages send no such frame. The message names the kind of frame, and nothing of its content."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Call:
-    """An event: a handler is to run."""
+    """An event that calls a handler."""
 
     name: str
     payload: Payload
@@ -65,7 +64,7 @@ class Call:
 
     @property
     def is_report(self) -> bool:
-        """Whether it will write a line to the log."""
+        """Whether it writes a line to the log."""
         return self.name == REPORT
 
     def encode(self) -> str:
@@ -78,7 +77,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Join:
-    """The namespace is joined, and the page boots if `boot` says so."""
+    """Joins the namespace; with `boot`, the page also boots."""
 
     boot: Call | None
     schema: str | None
@@ -95,7 +94,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Report:
-    """Reflex's client says that it could not apply an update."""
+    """Reflex's client reports that it could not apply an update."""
 
     error: dict[str, str]
 
@@ -111,7 +110,7 @@ def read_frame(text: str) -> Frame:
     """The frame that a client has sent.
 
     Raises:
-        NotOurs: it is none that a page sends.
+        NotOurs: our pages send no such frame.
     """
     try:
         if text in {PONG, CLOSE, LEAVE}:
@@ -126,7 +125,7 @@ def read_frame(text: str) -> Frame:
 
 
 def update(content: dict[str, Any]) -> str:
-    """The frame by which a page is sent an update."""
+    """The frame that sends an update to a page."""
     return EVENT + _json(["event", content])
 
 
@@ -153,7 +152,7 @@ def _cleaned(value: Any, depth: int) -> Any:
         raise NotOurs("nested values")
     if isinstance(value, dict):
         if FORM in value:
-            raise NotOurs("a form")  # Reflex logs what it cannot read of one
+            raise NotOurs("a form")  # Reflex logs the parts of a form that it cannot read
         return {clean(key): _cleaned(item, depth - 1) for key, item in value.items()}
     return [_cleaned(item, depth - 1) for item in value]
 
@@ -165,7 +164,7 @@ def _join(auth: Any) -> Join:
     try:
         boot = _call(auth.get("event"))
     except NotOurs:
-        boot = None  # of a page of another version; it is told by its schema to reload
+        boot = None  # from a page of another version; its schema makes it reload
     return Join(
         boot if boot is not None and boot.name == BOOT else None,
         schema if isinstance(schema, str) and len(schema) <= HASH_LENGTH else None,
@@ -188,7 +187,7 @@ def _call(data: Any) -> Call:
             payload, route = data.get("payload"), data.get("router_data")
         case _:
             raise NotOurs("a call of another shape")
-    # Reflex sends null for what is undefined.
+    # Reflex sends null for undefined values.
     payload = {} if payload is None else payload
     if not isinstance(payload, dict) or len(payload) > ARGUMENTS:
         raise NotOurs("a call of another shape")
@@ -196,11 +195,11 @@ def _call(data: Any) -> Call:
 
 
 def _any(payload: Payload) -> Payload:
-    return payload  # our own handlers check theirs, see `state.remote`
+    return payload  # our own handlers check their arguments, see `state.remote`
 
 
 def _boot(payload: Payload) -> Payload:
-    """No vars: Reflex would set those that the browser stores, of which there are none."""
+    """Keep no vars: Reflex would set those that the browser stores, and we have none."""
     hashes = payload.get("hashes")
     if hashes is None:
         return {}
@@ -228,11 +227,11 @@ def _cut(value: Any) -> str:
 
 
 CHECKS: dict[str, Callable[[Payload], Payload]] = {BOOT: _boot, NAVIGATE: _nothing, REPORT: _report}
-"""What Reflex's own client calls, and how the arguments are checked: Reflex checks them after it has logged them."""
+"""The handlers that Reflex's own client calls, with checks of their arguments: Reflex logs them before it checks."""
 
 
 def _route(data: Any) -> dict[str, Any]:
-    """Where the page says it is. Reflex would take headers, address, session and token from here as well."""
+    """Where the page says it is. Reflex would also take headers, address, session and token from here."""
     if not isinstance(data, dict):
         raise NotOurs("a route of another shape")
     route: dict[str, Any] = {}
@@ -254,5 +253,5 @@ def _route(data: Any) -> dict[str, Any]:
 def _path(path: Any) -> str:
     if not isinstance(path, str) or not path.startswith("/"):
         raise NotOurs("a path of another shape")
-    # Two slashes would begin a host, which Reflex parses. What is cut off is a query that nothing here reads.
+    # Two slashes would begin a host, which Reflex parses. A longer path is cut in its query, which nothing here reads.
     return re.sub(r"^/+", "/", path[:PATH_LENGTH])

@@ -1,8 +1,8 @@
-"""The socket's gate: an ASGI layer before engine.io that lets through only what a page of ours sends.
+"""The socket's gate: an ASGI layer before engine.io that lets through only what our pages send.
 
-Reflex 0.10 leaves its socket open: a client may emit `connect` itself and so forge its address and cookies, call any
-handler, choose a token and with it somebody's state, send a frame that ends the socket, or have its data logged. So
-each handshake and each frame is read here first, and what is not ours is dropped before anything else sees it.
+Reflex 0.10 does not protect its socket: a client may emit `connect` itself and so forge its address and cookies, call
+any handler, choose a token and with it somebody's state, send a frame that ends the socket, or have its data logged. So
+each handshake and each frame is read here first, and anything else is dropped before other code sees it.
 """
 
 import asyncio
@@ -27,21 +27,22 @@ from chat_app.refusals import TooMany, words
 logger = logging.getLogger(__name__)
 
 FRAME_LENGTH = 128_000
-"""Characters of a frame: a message of full length has 96,000 if all are escaped. At a million engine.io would close."""
+"""Characters of a frame: a message of full length has 96,000 if all are escaped. Beyond a million, engine.io would
+close the socket."""
 TOO_LONG = "That is too long to be sent: a message can have 16,000 characters."
 PAUSE = 0.25
-"""Seconds for which a socket that sends too much is not read: its own sender's buffers fill, nobody else's."""
+"""Seconds for which a socket that sends too much is not read: only its sender's own buffers fill."""
 PATIENCE = 40
-"""Such pauses on end, a whole window of the limits, after which it is closed; a page would connect again."""
+"""How many such pauses in a row, a whole window of the limits, close the socket; a page would connect again."""
 SUBPROTOCOL_LENGTH = 32
 POLICY = 1008
-"""The WebSocket close code for what is against the rules."""
+"""The WebSocket close code for a policy violation."""
 
 TOKEN = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 
 class Refused(Exception):
-    """The handshake is not one of ours; the message says why, and repeats nothing of it."""
+    """The handshake is not one of our pages'. The message says why, and repeats none of its content."""
 
 
 class SocketGuard:
@@ -57,11 +58,12 @@ class SocketGuard:
         notice: Callable[[str], dict[str, Any]],
     ) -> None:
         """Args:
-        app: what answers.
-        origins: the pages that may connect, exactly; "*" is any.
+        app: the application that answers.
+        origins: the exact origins of the pages that may connect; "*" allows any.
         limits: how much sockets may use.
-        is_remote: whether clients may call the handler of this name, besides those of Reflex's own client.
-        notice: the update by which a page shows a sentence.
+        is_remote: whether clients may call the handler of this name; those that Reflex's own client calls are allowed
+            anyway.
+        notice: makes the update by which a page shows a sentence.
         """
         self._app = app
         self._origins = frozenset(origins)
@@ -91,19 +93,19 @@ class SocketGuard:
 
 
 async def _refuse(receive: Receive, send: Send, reason: str) -> None:
-    """Refuse before the socket is open; a page shows that it is offline, and tries again later."""
+    """Refuse before the socket is open; the page then shows that it is offline, and tries again later."""
     await receive()
     await send({"type": "websocket.close", "code": POLICY, "reason": reason})
 
 
 def handshake(scope: Scope, origins: Collection[str]) -> Scope:
-    """The scope as it goes on: one token of ours, one cookie header, no other query.
+    """The scope that the application gets: one token of ours, one cookie header, no other query.
 
-    The token that goes on is made of the client's and the secret in its cookie. So it stays the same for a tab that
-    comes back, and whoever takes somebody's token, but not their cookie, gets a state of their own.
+    That token is made from the client's token and the secret in its cookie. So it stays the same for a tab that comes
+    back, and anyone with another person's token, but not their cookie, gets a separate state.
 
     Raises:
-        Refused: no page of ours connects like this.
+        Refused: our pages do not connect like this.
     """
     headers = Headers(scope=scope)
     _check_origin(headers.getlist("origin"), origins)
@@ -127,18 +129,18 @@ def _check_origin(given: list[str], origins: Collection[str]) -> None:
     if len(given) > 1 or (given and "*" not in origins and given[0] not in origins):
         raise Refused("another origin")
     try:
-        urlsplit("".join(given))  # Reflex does, for every event
+        urlsplit("".join(given))  # Reflex parses it for every event
     except ValueError:
         raise Refused("another origin") from None
 
 
 def _is_too_long(name: bytes, value: bytes) -> bool:
-    """Whether Reflex would log this header at length."""
+    """Whether this is a header that Reflex would log in full."""
     return name == b"sec-websocket-protocol" and len(value) > SUBPROTOCOL_LENGTH
 
 
 class _Socket:
-    """One connection: what its client sends, as the application may see it."""
+    """One connection: passes on those frames of the client that the application may see."""
 
     def __init__(
         self,
@@ -156,7 +158,7 @@ class _Socket:
         self._has_joined = False
         self._pauses = 0
         self._was_asked = False
-        """Whether engine.io waits for a pong."""
+        """Whether engine.io is waiting for a pong."""
 
     async def send(self, message: Message) -> None:
         text = message.get("text") or ""
@@ -167,7 +169,7 @@ class _Socket:
         await self._send(message)
 
     async def receive(self) -> Message:
-        """The next message that is ours."""
+        """The next message that may pass."""
         while True:
             message = await self._receive()
             if message["type"] != "websocket.receive":
@@ -222,8 +224,8 @@ class _Socket:
         return self._has_joined
 
     async def _wait_for_turn(self, length: int) -> None:
-        """Wait with what must not be dropped, because the page would wait for its answer for ever."""
-        while not self._allowance.may_call(length):  # noqa: ASYNC110  # a window of time ends without an event
+        """Wait before passing on a frame that must not be dropped: the page would wait for its answer for ever."""
+        while not self._allowance.may_call(length):  # noqa: ASYNC110  # nothing signals the end of a time window
             await asyncio.sleep(PAUSE)
 
     async def _slow_down(self) -> None:

@@ -1,6 +1,6 @@
-"""The log: one line a record on stderr, with no secret in it, whoever writes it.
+"""The log: one line per record on stderr, without secrets, whichever code writes it.
 
-Records are cleaned where they are made, so that it holds for every handler: ours, Reflex's and Granian's.
+Records are cleaned where they are made, so that no handler sees a secret: neither ours nor Reflex's nor Granian's.
 """
 
 import logging
@@ -23,30 +23,31 @@ _SEPARATOR = rf"{_QUOTE}\s*[:=,]\s*b?{_QUOTE}"
 SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        # Headers, as they are, as a dict's items, and as ASGI's pairs of bytes; of a cookie header nothing is kept.
+        # Headers: as text, as items of a dict and as ASGI's pairs of bytes. The whole value of a cookie header goes.
         (rf"(?i)\b((?:set-)?cookie{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (rf"(?i)\b((?:proxy-)?authorization{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
-        # Secrets of ours: the cookie's, a token's, and such a value without its name (identity.SECRET).
+        # Our own secrets: the cookie's, a token's, and such a value without its name (identity.SECRET).
         (r"\b(tributary=)[\w-]{16,}", rf"\1{HIDDEN}"),
         (r"\btrb_[\w-]+", HIDDEN),
         (r"(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])", HIDDEN),
-        # Keys of OpenAI and of those who took over its form; masked ones still show how they end.
+        # Keys of OpenAI and of providers that use its format; even a masked key still shows how it ends.
         (r"\bsk-[\w.*-]{6,}", HIDDEN),
         # Passwords in addresses and in connection strings.
         (r"(://)[^\s/:@'\"]*:[^\s/@'\"]+@", rf"\1{HIDDEN}@"),
         (rf"(?i)\b((?:password|passwd|pwd|secret|api[_-]?key){_SEPARATOR})[^\s'\",;&)]+", rf"\1{HIDDEN}"),
     )
 )
-"""What secrets look like, also those that nobody has told this process."""
+"""What secrets look like, including those that this process does not know."""
 
 
 class Redactor:
-    """Takes secrets out of text: those that are known, and what has the form of one."""
+    """Removes secrets from text: those that are known, and whatever looks like one."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         """Args:
-        known: secrets to find wherever they stand; those of fewer than 4 characters would tear up ordinary words.
+        known: secrets to remove wherever they are; shorter ones than 4 characters are ignored, as they would also
+            match inside ordinary words.
         """
         longest_first = sorted({secret for secret in known if len(secret) > 3}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
@@ -61,7 +62,7 @@ class Redactor:
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """What the operator has told this server and nobody else may know, as it stands and as addresses quote it."""
+    """The secrets in the operator's settings, as they are and as they are quoted in addresses."""
     key = settings.openai_api_key
     told = (
         key.get_secret_value() if key else None,
@@ -73,7 +74,7 @@ def secrets_of(settings: Settings) -> set[str]:
 
 
 def set_up(settings: Settings) -> None:
-    """Write what the app logs, and others' warnings, to stderr; from here on no record of this process has a secret."""
+    """Log to stderr what the app writes, and the warnings of other packages; from now on, no record has a secret."""
     redact = Redactor(secrets_of(settings))
 
     def clean_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -90,10 +91,10 @@ def set_up(settings: Settings) -> None:
 
 
 def cleaned(record: logging.LogRecord, redact: Redactor) -> logging.LogRecord:
-    """The record with message and traceback written out, so that no formatter comes by their parts, and cleaned."""
+    """The record with its message and traceback as cleaned text, so that no formatter gets their parts."""
     try:
         text = record.getMessage()
-    except Exception:  # noqa: BLE001  # logging itself would print the parts as they are
+    except Exception:  # noqa: BLE001  # logging itself would print the uncleaned parts
         text = f"{record.msg} {record.args}"
     if record.exc_info:
         text = "\n".join((text, "".join(traceback.format_exception(*record.exc_info)).rstrip()))

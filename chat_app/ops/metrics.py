@@ -1,4 +1,4 @@
-"""Metrics: what this process has done, counted and timed in the form that Prometheus reads."""
+"""Metrics: what this process has done, counted and timed in Prometheus's format."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,17 +11,17 @@ from chat_app.data.db import Database
 from tributary_streams import TERMINAL_STATUSES, Stream
 
 FIRST_DELTA = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-"""Seconds in which models usually begin to answer, up to the time that they are given."""
+"""Bucket limits in seconds: how soon models usually begin to answer, up to the time they are given."""
 LAG = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 FLUSH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15)
-"""Seconds; a transaction that takes longer than the last one is dropped and tried again."""
+"""Bucket limits in seconds; a transaction that takes longer than the last one is dropped and tried again."""
 
 
 class Metrics:
-    """The counters of one server. They begin at zero with it, as Prometheus expects."""
+    """The metrics of one server. Its counters begin at zero when it starts, as Prometheus expects."""
 
     def __init__(self, database: Database) -> None:
-        """`database` is the one whose statements are counted."""
+        """The statements of `database` are counted."""
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._ended = Counter("tributary_replies", "Replies written to their end here.", ["status"], registry=registry)
@@ -49,26 +49,26 @@ class Metrics:
             event.listen(engine, "after_cursor_execute", self._note_statement)
 
     def watch(self, name: str, meaning: str, count: Callable[[], float]) -> None:
-        """Show what `count` says at the moment, as a gauge."""
+        """Add a gauge that shows what `count` returns at the moment."""
         Gauge(f"tributary_{name}", meaning, registry=self._registry).set_function(count)
 
     def reply_ended(self, stream: Stream) -> None:
-        """A reply was written to its end here."""
+        """Note that a reply was written to its end here."""
         self._ended.labels(stream.status.value).inc()
         self._deltas.inc(stream.deltas)
         self._chunks.inc(stream.chunks)
         if stream.first_delta is not None:
-            # Wall clocks may step back between the two.
+            # The wall clock may step back between the two.
             self._first_delta.observe(max(0.0, (stream.first_delta - stream.created) / timedelta(seconds=1)))
         if stream.rows_read:
             self._lag.observe(stream.lag_ms / 1000)
 
     def flushed(self, seconds: float) -> None:
-        """A transaction that stores replies took so long."""
+        """Note how many seconds a transaction that stores replies took."""
         self._flush.observe(seconds)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """All of it, in the form that an Accept header asks for, and that form's media type."""
+        """All metrics in the format that an Accept header asks for, and the media type of that format."""
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type
 

@@ -1,4 +1,4 @@
-"""The request id: one name for an HTTP request, in its answer and in every log line that it causes."""
+"""The request id: it names an HTTP request, in its response and in the log."""
 
 import re
 import secrets
@@ -9,17 +9,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
 GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"""An id that a proxy has given already, and that is kept."""
+"""The form of an id that a proxy may already have given; it is then kept."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request at hand, "" outside of one. A task that a request starts, such as a writer, inherits it."""
+"""The id of the current request, "" outside of one. A task that a request starts, such as a writer, inherits it."""
 
 
 class RequestIds:
-    """Names every HTTP request, and says the name in the answer."""
+    """Gives every HTTP request an id, and returns it in a header of the response."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """`app` is what answers."""
+        """`app` is the application that answers."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
