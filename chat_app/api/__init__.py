@@ -1,1 +1,1 @@
-"""HTTP beside the page."""
+"""The HTTP interface, for programs."""

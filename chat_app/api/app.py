@@ -1,4 +1,4 @@
-"""The HTTP interface, put together: its routes, its document, its problems."""
+"""The HTTP interface, put together: its routes, its OpenAPI document, its errors."""
 
 import re
 from collections.abc import Callable
@@ -20,23 +20,23 @@ from chat_app.threads.messages import MAX_TEXT
 PREFIX = "/api"
 """Where the interface is mounted."""
 MAX_BODY = 12 * MAX_TEXT + 4096
-"""Bytes of a request: the longest message, each of its characters as JSON may write one, and what stands around it."""
+"""The most bytes of a request: the longest message, with each character escaped in JSON, and the fields around it."""
 
 DOCUMENTATION_FILES = "/documentation"
-"""Where the scripts and styles of the document's page are, below `PREFIX`."""
+"""Where the scripts and styles of the documentation page are, below `PREFIX`."""
 DESCRIPTION = """A reply is a URL: start one, join it from anywhere while it runs, and resume it at any offset.
 
-Begin with `POST /api/guests`; the token that it gives is the bearer for all else. Offsets are Unicode code points.
-Errors are problem details (RFC 9457). Every answer names its request in `X-Request-Id`, as does the server's log."""
+Begin with `POST /api/guests`; it returns the bearer token for all other calls. Offsets count Unicode code points.
+Errors are problem details (RFC 9457). Every response has an `X-Request-Id`, under which the server logs it."""
 TAGS = [
     {"name": "guests", "description": "Taking part without a browser."},
     {"name": "threads", "description": "Conversations and their messages."},
-    {"name": "streams", "description": "Replies: read, join, resume, stop, and have another."},
+    {"name": "streams", "description": "Replies: read, join, resume, stop, retry and continue them."},
 ]
 
 
 def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
-    """The application to mount at `PREFIX`; `is_origin` tells whether a page of ours is served at an origin."""
+    """The application to mount at `PREFIX`; `is_origin` tells whether our pages are served at an origin."""
     api = FastAPIOffline(
         docs_url=None,
         static_url=DOCUMENTATION_FILES,
@@ -46,7 +46,7 @@ def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
         openapi_tags=TAGS,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        redirect_slashes=False,  # another path is another thing, and unknown
+        redirect_slashes=False,  # a path that differs by a slash is unknown
         max_body_size=MAX_BODY,
     )
     api.state.is_origin = is_origin
@@ -58,7 +58,7 @@ def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
 
     def document() -> dict[str, Any]:
         described = FastAPI.openapi(api)
-        for kind in (Problem, InvalidRequest, schemas.Export):  # which answers have that no route returns as such
+        for kind in (Problem, InvalidRequest, schemas.Export):  # no route has these as its response model
             schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
             described["components"]["schemas"] |= {**schema.pop("$defs", {}), kind.__name__: schema}
         return described
@@ -68,7 +68,7 @@ def create_api(is_origin: Callable[[str], bool]) -> FastAPI:
 
 
 async def documentation() -> HTMLResponse:
-    """The document as a page, from files of this server alone; its own policy lets it draw its icons."""
+    """The documentation page, made only from files of this server; its own policy allows its inline icons."""
     files = f"{PREFIX}{DOCUMENTATION_FILES}"
     page = get_swagger_ui_html(
         openapi_url=f"{PREFIX}/openapi.json",
@@ -82,8 +82,8 @@ async def documentation() -> HTMLResponse:
 
 
 def mounted(api: FastAPI) -> Mount:
-    """The interface at its place in the server."""
+    """The interface, mounted at `PREFIX`."""
     mount = Mount(PREFIX, Edge(api, max_body=MAX_BODY))
-    # Starlette 1.x would not take a path with a line end for one of these, and answer it in plain text.
+    # Otherwise Starlette 1.x does not match a path with a line end, and answers it in plain text.
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
     return mount

@@ -1,4 +1,4 @@
-"""Asking: who sends a request and from where, by the same rules as on the page."""
+"""Asking: who sends a request, and from which address, by the same rules as on the page."""
 
 from typing import Annotated
 
@@ -10,12 +10,12 @@ from chat_app.services import Services, services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# For the document alone: `recognise` reads the header, and a cookie does as well.
-_bearer = HTTPBearer(auto_error=False, description="A token of yours: `trb_…`.")
+# Only for the OpenAPI document: `recognise` reads the header, and also accepts a cookie.
+_bearer = HTTPBearer(auto_error=False, description="Your token: `trb_…`.")
 
 
 def running() -> Services:
-    """The services, once the server runs."""
+    """The services of the running server."""
     return services()
 
 
@@ -23,22 +23,22 @@ Running = Annotated[Services, Depends(running)]
 
 
 async def asking(request: Request, running: Running, _: Annotated[object, Security(_bearer)] = None) -> Identity:
-    """Who sends this request. A cookie counts for pages of ours alone: it travels along with another site's request.
+    """Who sends this request. A cookie counts only from our own pages: browsers send it with other sites' requests too.
 
     Raises:
         NotRecognised: there is no valid token and no cookie.
-        HTTPException: 403, the cookie comes from another site's page.
+        HTTPException: 403, a cookie without a token came from a page that is not ours, and not to read only.
     """
     headers = request.headers
     authorization = headers.get("authorization", "")
     is_ours = request.method in SAFE_METHODS or request.app.state.is_origin(headers.get("origin", ""))
     if not authorization and "cookie" in headers and not is_ours:
-        raise HTTPException(403, "With a cookie, send this from a page of ours; elsewhere use a token.")
+        raise HTTPException(403, "A cookie is accepted only from this server's own pages. Elsewhere, use a token.")
     return await running.people.recognise(headers.get("cookie", ""), authorization)
 
 
 def address(request: Request) -> str:
-    """The network address that a request comes from, for limits; "" where it has none."""
+    """The network address that a request comes from, for limits; "" if it has none."""
     return request.client.host if request.client else ""
 
 

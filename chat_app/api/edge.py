@@ -1,4 +1,4 @@
-"""The edge: what holds of every request to the HTTP interface, and of every answer, whichever route gives it."""
+"""The edge: what applies to every request to the HTTP interface and to every response, whatever the route."""
 
 import json
 import logging
@@ -13,17 +13,17 @@ from chat_app.ops.request_id import HEADER, request_id
 logger = logging.getLogger(__name__)
 
 EXPOSED = f"Content-Location, ETag, Location, Retry-After, {HEADER}"
-"""What a page of another origin may read of an answer besides its body, where CORS lets it in at all."""
+"""The response headers that a page of another origin may read, if CORS allows it at all."""
 
 
 class Edge:
-    """Refuses what announces too much, answers HEAD like GET without a body, exposes headers to pages, and logs a line
-    of JSON for each request."""
+    """Refuses requests that announce too large a body, answers HEAD like GET without a body, exposes headers to pages,
+    and logs a line of JSON for each request."""
 
     def __init__(self, app: ASGIApp, *, max_body: int) -> None:
         """Args:
-        app: what answers.
-        max_body: bytes that a request may announce. What comes unannounced is for the application to count.
+        app: the application that answers.
+        max_body: bytes that a request may announce. The application counts those of a body without a given length.
         """
         self._app = app
         self._max_body = max_body
@@ -36,7 +36,7 @@ class Edge:
         is_too_large = announced.isdecimal() and int(announced) > self._max_body
         app = problem(413, TOO_LARGE) if is_too_large else self._app
         if method == "HEAD":
-            # The form that ends: nobody is to follow a reply for the sake of its headers.
+            # As JSON, which ends at once: a HEAD must not follow a reply only for its headers.
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept"]
             scope = {**scope, "method": "GET", "headers": [*kept, (b"accept", b"application/json")]}
 

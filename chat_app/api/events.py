@@ -1,4 +1,4 @@
-"""Events: a stream's text as it goes over HTTP, as server-sent events or as plain text."""
+"""Events: a stream's text over HTTP, as server-sent events or as plain text."""
 
 import asyncio
 import json
@@ -28,20 +28,21 @@ PLAIN_TEXT = "text/plain"
 HEARTBEAT = 15
 """Seconds of silence after which a comment keeps proxies from closing the connection; most wait for 60."""
 SEND_WITHIN = 30
-"""Seconds that a reader may take nothing; then it is cut, and can resume from its offset."""
+"""Seconds for which a reader may take nothing; then it is cut off, and can resume from its offset."""
 PART = 4_000
-"""Code points of one event at most: what is stored comes in several, so that one which breaks often gets on."""
+"""The most code points of one event: a stored text comes in several, so that a reader whose connection breaks often
+still makes progress."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
-"""No proxy is to keep this, or to hold it back until it is complete."""
+"""No proxy may store the response, or hold it back until it is complete."""
 ENDED = ".end"
-"""What an end event's id adds to the offset: who resumes from there has had all, and a browser is told to stop."""
+"""What the id of an end event adds to the offset: a reader that resumes from it has all, and a browser must stop."""
 PRUNED = "The text of this earlier attempt was pruned."
 
 Items = AsyncGenerator[Piece | End]
 
 
 def wanted(request: Request, default: str | None = None) -> str | None:
-    """The streaming form that Accept prefers, or None where it prefers JSON; `default` where it names neither."""
+    """The streaming media type that Accept prefers, None if it prefers JSON, `default` if it names none of them."""
     choices = [_weighed(choice) for choice in request.headers.get("accept", "").lower().split(",")]
     for weight, kind in sorted(choices, key=lambda choice: -choice[0]):
         if weight and kind in (EVENT_STREAM, PLAIN_TEXT):
@@ -52,7 +53,7 @@ def wanted(request: Request, default: str | None = None) -> str | None:
 
 
 def items_of(running: Services, who: Identity, stream: StreamView, offset: int = 0) -> Items:
-    """Exactly text[offset:] of a stream as it comes, and its end; of an ended one from what was read of it.
+    """Exactly text[offset:] of a stream as it comes, then its end; for an ended stream, from the text already read.
 
     Raises:
         HTTPException: 410, its text was pruned.
@@ -63,7 +64,7 @@ def items_of(running: Services, who: Identity, stream: StreamView, offset: int =
 
 
 def text_of(stream: StreamView) -> str:
-    """What is stored of a stream's text.
+    """The stored text of a stream.
 
     Raises:
         HTTPException: 410, it was pruned.
@@ -74,12 +75,12 @@ def text_of(stream: StreamView) -> str:
 
 
 def streamed(items: Items, form: str) -> Response:
-    """The answer that carries a stream in one of the two streaming forms."""
+    """The response that carries a stream as one of the two streaming media types."""
     return _EventStream(items) if form == EVENT_STREAM else _PlainText(items)
 
 
 class _EventStream(EventSourceResponse):
-    """Text events with the offset after each as its id, and an end event."""
+    """Text events, each with the offset after its text as id, and an end event."""
 
     def __init__(self, items: Items) -> None:
         super().__init__(_events(items), ping=HEARTBEAT, send_timeout=SEND_WITHIN, headers=HEADERS)
@@ -90,7 +91,7 @@ class _EventStream(EventSourceResponse):
 
 
 class _PlainText(StreamingResponse):
-    """The text alone. How it ended is asked of the stream."""
+    """Only the text. To learn how it ended, a client reads the stream."""
 
     def __init__(self, items: Items) -> None:
         self._texts = _texts(items)
@@ -108,7 +109,7 @@ class _PlainText(StreamingResponse):
 
 @contextmanager
 def _cut_quietly() -> Generator[None]:
-    """A reader that went away, or takes nothing, is no fault of the server's."""
+    """A reader that goes away or takes nothing is not an error of the server."""
     try:
         yield
     except (SendTimeoutError, ClientDisconnect, TimeoutError):
@@ -143,7 +144,7 @@ async def _events(items: Items) -> AsyncGenerator[ServerSentEvent]:
                         data = _json(status=status, reason=reason, offset=offset)
                         yield ServerSentEvent(data, event="end", id=f"{offset}{ENDED}")
     except (ThreadUnknown, SignedOut):
-        return  # it was taken from this reader; asking again says so
+        return  # this reader has lost access; its next request says so
 
 
 async def _texts(items: Items) -> AsyncGenerator[str]:

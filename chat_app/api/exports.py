@@ -1,4 +1,4 @@
-"""Transcripts: a thread as a file, written as it is read, so that its length costs no memory."""
+"""Exports: a thread as a file, written while it is read, so that a long thread costs no more memory."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ async def as_json(thread: ThreadView, batches: AsyncIterator[Sequence[Exported]]
 
 
 async def as_markdown(thread: ThreadView, batches: AsyncIterator[Sequence[Exported]]) -> AsyncIterator[str]:
-    """A heading for each message and its text as a quotation, so that no text can pass for a message of another."""
+    """A heading for each message, and its text as a quotation, so that no text can pass for another message."""
     yield f"# {escaped(thread.title or UNTITLED)}\n"
     async for batch in batches:
         for message, author, attempts in batch:
@@ -37,7 +37,7 @@ async def as_markdown(thread: ThreadView, batches: AsyncIterator[Sequence[Export
 
 
 def escaped(text: str) -> str:
-    """Text on one line that Markdown shows as it is."""
+    """The text on one line, escaped so that Markdown shows it as it is."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -55,7 +55,7 @@ def _notes(attempts: Sequence[AttemptView]) -> list[str]:
 
 
 def _ending(attempt: AttemptView) -> str:
-    """How it ended, where that is worth a word."""
+    """How an attempt ended; "" for a normal end."""
     if attempt.status == "done" and not attempt.reason:
         return ""
     reason = f": {escaped(attempt.reason)}" if attempt.reason else ""

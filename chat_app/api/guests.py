@@ -1,4 +1,4 @@
-"""Guests over HTTP: people without a browser."""
+"""Guests over HTTP: people who take part without a browser."""
 
 from http import HTTPStatus
 
@@ -19,6 +19,6 @@ router = APIRouter(tags=["guests"])
     ),
 )
 async def begin_as_guest(running: Running, address: Address, guest: schemas.NewGuest | None = None) -> schemas.Guest:
-    """Take part without a browser: a person with a name, and the token that everything else asks for."""
+    """Create a person with a name, and the token that all other calls need."""
     who, token = await running.people.new_guest(guest.name if guest else None, address=address)
     return schemas.Guest(token=token, user=schemas.User(id=who.user_id, name=who.name))

@@ -1,4 +1,4 @@
-"""Operation: whether the server is up, whether it can do its work, and what it has done."""
+"""Operation: endpoints that tell whether the server is up, whether it can work, and what it has done."""
 
 import secrets
 
@@ -13,7 +13,7 @@ _NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 def operation_routes(metrics_token: SecretStr | None) -> list[Route]:
-    """`/healthz`, `/readyz` and `/metrics`; the last for who has the token, and for nobody where there is none."""
+    """`/healthz`, `/readyz` and `/metrics`. Metrics need the token; nobody gets them if no token is set."""
 
     async def metrics(request: Request) -> Response:
         if metrics_token is None:
@@ -31,12 +31,12 @@ def operation_routes(metrics_token: SecretStr | None) -> list[Route]:
 
 
 async def healthz(_: Request) -> Response:
-    """The process is up: its loop answers."""
+    """200 if the process is up and its event loop answers."""
     return PlainTextResponse("ok\n", headers=_NEVER_KEPT)
 
 
 async def readyz(_: Request) -> Response:
-    """200 where the server can do its work, otherwise 503 and what is wrong."""
+    """200 if the server can do its work, otherwise 503; the body lists what is wrong."""
     try:
         faults = await services().faults()
     except NotRunning:

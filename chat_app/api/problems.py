@@ -1,4 +1,4 @@
-"""Problems: how the HTTP interface says that something did not work (RFC 9457), one place for all statuses."""
+"""Problems: how the HTTP interface reports errors (RFC 9457), with all statuses in one place."""
 
 import logging
 import math
@@ -37,12 +37,12 @@ MEDIA_TYPE = "application/problem+json"
 
 NOT_RECOGNISED = "Send a valid token: Authorization: Bearer trb_…"
 AWAY = "The database does not answer. Try again in a moment."
-UNFORESEEN = "Something went wrong here. The server's log has it, under this request's id."
-INVALID = "The request is not in the form that it has to be."
-TOO_LARGE = "That is more than one request can have."
+UNFORESEEN = "Something went wrong. The server's log has the details, under this request's id."
+INVALID = "The request does not match its schema."
+TOO_LARGE = "The request is too large."
 FAULTS_SHOWN = 20
 FAULT_LENGTH = 200
-"""Characters of where a fault is and of what it is: both may repeat what was sent."""
+"""The most characters of a fault's place and of its description, as both may repeat what was sent."""
 
 
 STATUSES: dict[type[Exception], HTTPStatus] = {
@@ -56,7 +56,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     UsedUp: HTTPStatus.TOO_MANY_REQUESTS,
     TooMany: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""The status of each kind of refusal, its own or that of the nearest kind above it."""
+"""The status of each kind of refusal; a kind that is not listed has that of its nearest base."""
 
 
 class Problem(BaseModel):
@@ -69,14 +69,14 @@ class Problem(BaseModel):
 
 
 class WrongField(BaseModel):
-    """A part of a request that is not as it has to be."""
+    """An invalid part of a request: where it is, and what is wrong."""
 
     where: str = Field(examples=["body.text"])
     what: str = Field(examples=["Field required"])
 
 
 class InvalidRequest(Problem):
-    """A request whose form is wrong, and where."""
+    """A request is invalid; `errors` says where."""
 
     errors: list[WrongField] = []
 
@@ -95,7 +95,7 @@ EXAMPLES = {
 
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """These problems, for a route's OpenAPI description; any route may find the database away."""
+    """These problems, for a route's OpenAPI description, and 503, because any route may find the database away."""
     return {int(status): _description(status) for status in (*statuses, HTTPStatus.SERVICE_UNAVAILABLE)}
 
 
@@ -116,12 +116,12 @@ def _description(status: HTTPStatus) -> dict[str, Any]:
 
 
 def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
-    """The answer that says so."""
+    """The response with this problem."""
     return JSONResponse({**_content(status, detail), **more}, status, headers, MEDIA_TYPE)
 
 
 def tell_problems(app: FastAPI) -> None:
-    """Answer every error with a problem, whoever raised it. What was not foreseen says nothing of its cause."""
+    """Answer every error with a problem, wherever it was raised. An unforeseen error does not reveal its cause."""
 
     def answers(kind: type[Exception], answer: Callable[[Any], JSONResponse]) -> None:
         async def handle(_: Request, error: Exception) -> JSONResponse:
@@ -165,19 +165,19 @@ async def _said_so(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     match error.status_code:
-        case 400:  # FastAPI's answer to a body that is no text at all, or too deep
+        case 400:  # FastAPI's answer to a body that is not text, or is nested too deeply
             return problem(422, INVALID, errors=[])
         case 404:
             return problem(404, WORDS[Unknown])
         case 405:
-            return problem(405, "That cannot be done here.", headers=headers | _allow(request))
+            return problem(405, "This path does not support this method.", headers=headers | _allow(request))
         case 413:
             return problem(413, TOO_LARGE)
     return problem(error.status_code, error.detail, headers=headers)
 
 
 def _allow(request: Request) -> dict[str, str]:
-    """The methods of all routes at this path; Starlette names those of the first one alone."""
+    """The methods of all routes at this path; Starlette names only those of the first."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     methods = {
         method.upper()

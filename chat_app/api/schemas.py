@@ -1,4 +1,4 @@
-"""Schemas: what the HTTP interface takes and gives."""
+"""Schemas: what the HTTP interface accepts and returns."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ from tributary_streams import Granularity, StreamStatus
 THREAD_ID = r"^[A-Za-z0-9_-]{22}$"
 STREAM_ID = r"^[A-Za-z0-9_-]{22}$"
 ID = "kZ0m4Vb2TtqkYw5n0hPz3A"
-"""An example of either."""
+"""An example of either id."""
 
 
 class _Given(BaseModel):
@@ -42,14 +42,14 @@ STREAMED = {
     },
     "text/plain": {"schema": {"type": "string"}, "example": "Hello"},
 }
-"""A reply in the two forms that it is streamed in, for the document."""
+"""A reply in its two streaming media types, for the OpenAPI document."""
 
 
 class NewGuest(_Given):
-    """Somebody without a browser."""
+    """A person to create, who takes part without a browser."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH)] | None = Field(
-        default=None, description="Made up unless given.", examples=["Build bot"]
+        default=None, description="If absent, a name is made up.", examples=["Build bot"]
     )
 
 
@@ -57,24 +57,24 @@ class NewThread(_Given):
     """A thread to begin."""
 
     title: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TITLE)] | None = Field(
-        default=None, description="Made from the first message unless given.", examples=["Release notes"]
+        default=None, description="If absent, it is made from the first message.", examples=["Release notes"]
     )
     reply_mode: Annotated[ReplyMode, Field(strict=False)] = Field(
         default=ReplyMode.MENTION, description="Which messages the AI answers."
     )
     visibility: Annotated[Visibility, Field(strict=False)] = Field(
-        default=Visibility.OPEN, description="Who finds it: everybody, who has its address, or its members."
+        default=Visibility.OPEN, description="Who can open it: everybody, everybody with its address, or its members."
     )
     model: Annotated[str, StringConstraints(max_length=MODEL_LENGTH)] = Field(
-        default="", description="Which of the server's models answers; its own unless given."
+        default="", description="Which of the server's models answers. If empty, the server's default."
     )
     granularity: Annotated[Granularity | None, Field(strict=False)] = Field(
-        default=None, description="In what pieces others get a reply; as the server says unless given."
+        default=None, description="In what pieces followers get a reply. If null, the server's default."
     )
 
     @property
     def settings(self) -> ThreadSettings:
-        """What of it is a setting."""
+        """The thread's settings among these fields."""
         return ThreadSettings(reply_mode=self.reply_mode, model=self.model, granularity=self.granularity or "")
 
 
@@ -83,26 +83,26 @@ class NewMessage(_Given):
 
     text: str = Field(examples=["@gpt What is new in this release?"])
     reply: bool | None = Field(
-        default=None, description="Whether the AI answers; unless given as the text and the thread say."
+        default=None, description="Whether the AI answers. If absent, the text and the thread's settings decide."
     )
 
 
 class User(BaseModel):
-    """Somebody, as everybody sees them."""
+    """A person, as everybody sees them."""
 
     id: int
     name: str = Field(examples=["Amber Otter"])
 
 
 class Guest(BaseModel):
-    """A new person, and their token, which is shown this once."""
+    """A new person and their token, which is shown only once."""
 
     token: str = Field(examples=["trb_…"])
     user: User
 
 
 class Edit(_Given):
-    """Another text for a message."""
+    """A new text for a message."""
 
     text: str = Field(examples=["@gpt What is new in this version?"])
 
@@ -111,12 +111,12 @@ class Thread(BaseModel):
     """A thread without its messages."""
 
     id: str = Field(examples=[ID])
-    url: str = Field(description="Where people read it.", examples=[f"/t/{ID}"])
+    url: str = Field(description="The page where people read it.", examples=[f"/t/{ID}"])
     title: str = Field(examples=["Release notes"])
     reply_mode: ReplyMode
     visibility: Visibility
-    model: str = Field(description="Which model answers; empty for the server's own.")
-    granularity: Granularity | None = Field(description="In what pieces others get a reply; null: as the server says.")
+    model: str = Field(description="Which model answers; empty for the server's default.")
+    granularity: Granularity | None = Field(description="In what pieces followers get it; null for the default.")
 
 
 class Reply(BaseModel):
@@ -125,12 +125,12 @@ class Reply(BaseModel):
     stream_id: str = Field(examples=[ID])
     url: str = Field(examples=[f"/api/streams/{ID}"])
     status: StreamStatus
-    reason: str = Field(description="Why it ended so, for people; empty where there is nothing to say.")
+    reason: str = Field(description="Why it has this status, for people; empty if there is nothing to say.")
     attempt: int = Field(description="Which version of the reply it belongs to, from 1.")
 
 
 class Message(BaseModel):
-    """One turn of a thread. A reply under way has the text that is stored by now."""
+    """One turn of a thread. A reply that is still being written has the text that is stored so far."""
 
     id: int
     position: int
@@ -146,18 +146,18 @@ class Messages(BaseModel):
     """A page of messages, in order."""
 
     messages: list[Message]
-    before: int | None = Field(description="What to give as `before` for those that come before; null at the first.")
+    before: int | None = Field(description="Pass this as `before` to get earlier ones; null if there are none.")
 
 
 class Begun(BaseModel):
-    """A stream that is to be written."""
+    """A stream, and where to read it."""
 
     stream_id: str = Field(examples=[ID])
     url: str = Field(examples=[f"/api/streams/{ID}"])
 
 
 class Posted(BaseModel):
-    """A message that is stored, and the reply to it, if there will be one."""
+    """The id of a stored message, and the stream of the reply, if the AI answers."""
 
     message: int
     reply: Begun | None
@@ -171,7 +171,7 @@ class Usage(BaseModel):
 
 
 class Stream(BaseModel):
-    """A stream, with what is stored of its text."""
+    """A stream, with the text that is stored so far."""
 
     id: str = Field(examples=[ID])
     thread: str = Field(examples=[ID])
@@ -179,16 +179,16 @@ class Stream(BaseModel):
     status: StreamStatus
     reason: str
     text: str = Field(examples=["Hello"])
-    offset: int = Field(description="Code points that are stored: where to go on.")
+    offset: int = Field(description="How many code points are stored; follow the stream from this offset.")
     model: str
     usage: Usage | None
 
 
 class ExportedAttempt(BaseModel):
-    """One try at a reply, with its own part of the text; null where it was pruned."""
+    """One attempt at a reply, with its own part of the text; null if that was pruned."""
 
     stream_id: str
-    version: int = Field(description="Which version of the reply's text it began or went on with, from 1.")
+    version: int = Field(description="Which version of the reply it began or continued, from 1.")
     kind: AttemptKind
     status: StreamStatus
     reason: str
@@ -198,7 +198,7 @@ class ExportedAttempt(BaseModel):
 
 
 class ExportedMessage(BaseModel):
-    """A message, and all attempts at it where it is a reply."""
+    """A message; if it is a reply, with all attempts at it."""
 
     position: int
     role: Role
@@ -216,7 +216,7 @@ class Export(BaseModel):
 
 
 def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> ExportedMessage:
-    """A message as it is exported."""
+    """A message in its exported form."""
     return ExportedMessage(
         position=view.position,
         role=view.role,
@@ -228,7 +228,7 @@ def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> Exp
 
 
 def thread_of(view: ThreadView) -> Thread:
-    """A thread as it is given."""
+    """A thread as the interface returns it."""
     return Thread(
         id=view.id,
         url=f"/t/{view.id}",
@@ -241,12 +241,12 @@ def thread_of(view: ThreadView) -> Thread:
 
 
 def begun(stream_id: str) -> Begun:
-    """A stream's name and address."""
+    """A stream's id and URL."""
     return Begun(stream_id=stream_id, url=f"/api/streams/{stream_id}")
 
 
 def message_of(view: MessageView, people: dict[int, tuple[str, int]]) -> Message:
-    """A message as it is given."""
+    """A message as the interface returns it."""
     reply = None
     if view.stream_id is not None and view.status is not None:
         link = begun(view.stream_id)
@@ -267,7 +267,7 @@ def message_of(view: MessageView, people: dict[int, tuple[str, int]]) -> Message
 
 
 def stream_of(view: StreamView, text: str) -> Stream:
-    """A stream as it is given."""
+    """A stream as the interface returns it."""
     counted = view.tokens_in is not None and view.tokens_out is not None
     return Stream(
         id=view.id,

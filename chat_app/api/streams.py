@@ -1,4 +1,4 @@
-"""Streams over HTTP: a reply is a URL. Read it, join it while it runs, stop it, have another."""
+"""Streams over HTTP: a reply is a URL. Read it, join it while it is written, stop it, retry or continue it."""
 
 import hashlib
 from http import HTTPStatus
@@ -16,11 +16,11 @@ from tributary_streams import StreamId as Id
 router = APIRouter(prefix="/streams/{stream_id}", tags=["streams"])
 
 StreamId = Annotated[Id, Path(pattern=schemas.STREAM_ID, description="A stream's id.", examples=[schemas.ID])]
-Matches = Annotated[str, Header(alias="If-None-Match", max_length=1000, description="ETags that you have.")]
+Matches = Annotated[str, Header(alias="If-None-Match", max_length=1000, description="The ETags of what you have.")]
 HIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 DEEDS = (*HIDDEN, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
 ETAG = {"ETag": {"description": "Changes with the stream.", "schema": {"type": "string"}}}
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as you have it.", "headers": ETAG}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It has not changed.", "headers": ETAG}}
 
 
 @router.get(
@@ -31,7 +31,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as 
 async def read_stream(
     running: Running, who: Who, stream_id: StreamId, response: Response, if_none_match: Matches = ""
 ) -> Any:
-    """What is stored of a stream by now."""
+    """Get a stream, with the text that is stored so far."""
     return _snapshot(await running.replies.stream(who, stream_id), response, if_none_match)
 
 
@@ -40,12 +40,12 @@ async def read_stream(
     response_model=schemas.Stream,
     responses={
         200: {
-            "description": "`event: text` with `data: {offset, text}` and the offset after it as `id`; at last "
-            "`event: end` with `data: {status, reason, offset}`. A comment every 15 s keeps the connection open. As "
-            "`text/plain` the text alone; as `application/json` what is stored by now. Without `Accept`: events.",
+            "description": "Events: `event: text` with `data: {offset, text}`, and the offset after the text as `id`; "
+            "then `event: end` with `data: {status, reason, offset}`. A comment every 15 s keeps the connection open. "
+            "`text/plain` gives only the text, `application/json` what is stored so far; without `Accept`, events.",
             "content": schemas.STREAMED,
         },
-        204: {"description": "`Last-Event-ID` is that of the end: there is nothing more, and an EventSource stops."},
+        204: {"description": "`Last-Event-ID` is the end event's: there is nothing more, and an EventSource stops."},
         **NOT_MODIFIED,
         **described(*HIDDEN, HTTPStatus.GONE),
     },
@@ -56,19 +56,19 @@ async def join_stream(
     stream_id: StreamId,
     request: Request,
     response: Response,
-    offset: Annotated[int, Query(ge=0, lt=2**31, description="Code points that you have.")] = 0,
+    offset: Annotated[int, Query(ge=0, lt=2**31, description="How many code points you already have.")] = 0,
     last_event_id: Annotated[
         str,
         Header(
             alias="Last-Event-ID",
             pattern=r"^([0-9]{1,9}(\.end)?)?$",
-            description="The same, as an EventSource sends it; it wins.",
+            description="The same, as an EventSource sends it. It overrides `offset`.",
             examples=["5"],
         ),
     ] = "",
     if_none_match: Matches = "",
 ) -> Any:
-    """Exactly text[offset:] as it comes, from anywhere, whoever asked; going away ends nothing."""
+    """Follow a reply, whoever asked for it: exactly text[offset:] as it comes. Disconnecting does not stop it."""
     stream = await running.replies.stream(who, stream_id)
     form = wanted(request, default=EVENT_STREAM)
     if form is None:
@@ -82,7 +82,7 @@ async def join_stream(
 
 @router.post("/stop", status_code=202, responses=described(*DEEDS))
 async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schemas.Begun:
-    """Stop a reply; its text stays. One that has ended stays as it is."""
+    """Stop a reply and keep its text. A reply that has ended stays as it is."""
     place = await running.replies.place(who, stream_id)
     if place.is_current:
         await running.replies.stop(who, place.thread_id, place.message_id)
@@ -93,7 +93,7 @@ async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schema
 async def retry_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
-    """Answer again, in a new version, where this is the newest attempt and has ended; otherwise 409."""
+    """Answer again in a new version; 409 unless this is the newest attempt and has ended."""
     place = await running.replies.place(who, stream_id)
     begun = await running.replies.retry(
         who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
@@ -105,7 +105,7 @@ async def retry_stream(
 async def continue_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
-    """Let the AI go on from where this attempt, the newest, ended; 409 where it runs or is complete."""
+    """Let the AI continue from where this attempt ended; 409 unless it is the newest, has ended and is incomplete."""
     place = await running.replies.place(who, stream_id)
     begun = await running.replies.go_on(
         who, place.thread_id, place.message_id, tab="", address=address, after=stream_id

@@ -1,4 +1,4 @@
-"""Threads over HTTP: threads, their messages and their export; posting one may drive its reply in the same request."""
+"""Threads over HTTP: threads, their messages and their export. A posted message may get its reply in the response."""
 
 import secrets
 from enum import StrEnum
@@ -17,15 +17,15 @@ from chat_app.api.problems import described
 router = APIRouter(prefix="/threads", tags=["threads"])
 
 ThreadId = Annotated[
-    str, Path(pattern=schemas.THREAD_ID, description="A thread's id, as in its address.", examples=[schemas.ID])
+    str, Path(pattern=schemas.THREAD_ID, description="A thread's id, as in its URL.", examples=[schemas.ID])
 ]
 HIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
-"""What every route on a thread may answer."""
-LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
+"""The errors that every route on a thread may return."""
+LOCATION = {"Location": {"description": "The URL of what was created.", "schema": {"type": "string"}}}
 
 
 class ExportFormat(StrEnum):
-    """What a thread is exported as."""
+    """The format of an exported thread."""
 
     MARKDOWN = "markdown"
     JSON = "json"
@@ -33,7 +33,7 @@ class ExportFormat(StrEnum):
 
 @router.get("", responses=described(HTTPStatus.UNAUTHORIZED))
 async def list_threads(running: Running, who: Who) -> list[schemas.Thread]:
-    """The threads in your list, the most recently active first."""
+    """List your threads, the most recently active first."""
     return [schemas.thread_of(view) for view in await running.threads.listed(who)]
 
 
@@ -54,7 +54,7 @@ async def list_threads(running: Running, who: Who) -> list[schemas.Thread]:
 async def begin_thread(
     running: Running, who: Who, address: Address, response: Response, thread: schemas.NewThread | None = None
 ) -> schemas.Thread:
-    """Begin a thread, which is yours."""
+    """Create a thread that you own."""
     thread = thread or schemas.NewThread()
     thread_id = await running.threads.create(
         who,
@@ -69,13 +69,13 @@ async def begin_thread(
 
 @router.get("/{thread_id}", responses=described(*HIDDEN))
 async def read_thread(running: Running, who: Who, thread_id: ThreadId) -> schemas.Thread:
-    """A thread without its messages."""
+    """Get a thread without its messages."""
     return schemas.thread_of(await running.threads.find(who, thread_id))
 
 
 @router.delete("/{thread_id}", status_code=204, responses=described(HTTPStatus.FORBIDDEN, *HIDDEN))
 async def delete_thread(running: Running, who: Who, thread_id: ThreadId) -> None:
-    """Take a thread of yours away for everybody; a reply under way ends quietly."""
+    """Delete a thread of yours for everybody; a reply that is being written ends quietly."""
     await running.threads.delete(who, thread_id)
 
 
@@ -84,10 +84,10 @@ async def list_messages(
     running: Running,
     who: Who,
     thread_id: ThreadId,
-    before: Annotated[int | None, Query(ge=1, lt=2**31, description="Only those before this position.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most: the newest of them.")] = 100,
+    before: Annotated[int | None, Query(ge=1, lt=2**31, description="Only messages before this position.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="The most messages to return: the newest.")] = 100,
 ) -> schemas.Messages:
-    """A thread's messages, in order: the newest, or the newest before a position."""
+    """List messages of a thread in order: the newest, or the newest before a position."""
     found, people = await running.messages.newest(who, thread_id, before=before, limit=limit)
     has_more = len(found) == limit and found[0].position > 1
     return schemas.Messages(
@@ -101,12 +101,12 @@ async def list_messages(
     response_model=schemas.Posted,
     responses={
         200: {
-            "description": "The reply as it comes, as under `/streams/{stream_id}/events`, where `Accept` asks for one "
-            "of these and the AI answers; `Location` is the reply's stream.",
+            "description": "The reply as it comes, as from `/streams/{stream_id}/events`, if `Accept` asks for a "
+            "streaming type and the AI answers; `Location` is the reply's stream.",
             "content": schemas.STREAMED,
             "headers": LOCATION,
         },
-        201: {"description": "It is stored; `Location` is the reply's stream, if the AI answers.", "headers": LOCATION},
+        201: {"description": "The message is stored; `Location` is the reply's stream, if any.", "headers": LOCATION},
         **described(
             HTTPStatus.FORBIDDEN,
             *HIDDEN,
@@ -129,13 +129,13 @@ async def post_message(
         Header(
             alias="Idempotency-Key",
             pattern=r"^[\x21-\x7e]{8,60}$",
-            description="The same key again, in this thread, is the same message: nothing is added.",
+            description="The same key in this thread means the same message: nothing is added again.",
             examples=["6f1ed002ab5595859014ebf0951522d9"],
         ),
     ] = None,
 ) -> Any:
-    """Post a message. With `Accept: text/event-stream` or `text/plain` the answer is the AI's reply as it comes; who
-    goes away does not end it."""
+    """Post a message. With `Accept: text/event-stream` or `text/plain`, the response is the AI's reply as it comes;
+    disconnecting does not stop the reply."""
     nonce = f"api:{idempotency_key or secrets.token_urlsafe(16)}"
     posted = await running.messages.post(
         who, thread_id, message.text, nonce=nonce, tab="", address=address, asks=message.reply
@@ -167,7 +167,7 @@ async def edit_message(
     message_id: Annotated[int, Path(ge=1, lt=2**31, description="A message's id.", examples=[42])],
     edit: schemas.Edit,
 ) -> None:
-    """Give a message of yours another text, for everybody. The AI is not asked again."""
+    """Change the text of a message of yours for everybody. The AI does not answer again."""
     await running.messages.edit(who, thread_id, message_id, edit.text, address=address)
 
 
@@ -191,7 +191,7 @@ async def export_thread(
     thread_id: ThreadId,
     file_format: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.MARKDOWN,
 ) -> StreamingResponse:
-    """A thread with all its messages, attempts and their texts, as Markdown to read or as JSON to keep."""
+    """Export a thread with all its messages, attempts and their texts, as Markdown to read or as JSON to keep."""
     thread = await running.threads.find(who, thread_id)
     batches = running.messages.export(who, thread_id)
     if file_format is ExportFormat.JSON:
