@@ -1,4 +1,4 @@
-"""The composition root: settings, services, pages, and the app with its lifespan, routes, cookie and headers."""
+"""The composition root: the app with its settings, services, pages, lifespan, routes, cookie and headers."""
 
 import gc
 import logging
@@ -36,33 +36,33 @@ from tributary_streams import DATABASE_AWAY
 logger = logging.getLogger(__name__)
 settings = get_settings()
 GARBAGE = (5_000, 10, 10)
-"""Python's thresholds (`gc.set_threshold`): objects to make until the youngest are looked through, and of how many such
-collections one takes in the older ones, of how many of these one takes in all."""
+"""Python's thresholds (`gc.set_threshold`): how many new objects start a collection of the youngest, how many of those
+start one of the older ones too, and how many of these start one of all objects."""
 SWITCH_INTERVAL = 0.0005
-"""Seconds (`sys.setswitchinterval`) for which a thread may keep the interpreter while another waits for it. The threads
-that write to the sockets wait so long for each packet while the loop is busy: beside 1,000 followers the driver's text
-came 1.5 s late (p95) with Python's 5 ms, 0.4 s with 1 ms and under 0.1 s with this, for the same CPU."""
+"""Seconds (`sys.setswitchinterval`) for which a thread may keep the interpreter while another waits. The threads that
+write to the sockets wait this long for each packet while the loop is busy: with 1,000 followers, the driver's text came
+1.5 s late (p95) with Python's default of 5 ms, 0.4 s with 1 ms and under 0.1 s with this value, for the same CPU."""
 
 
 def with_api(inner: ASGIApp) -> ASGIApp:
-    """Put the HTTP interface beside what Reflex answers; as a function, for Reflex adds CORS to each Starlette."""
+    """Add the HTTP interface to Reflex's routes. A function, because Reflex adds CORS to each Starlette app."""
     api = create_api(is_origin)
     operation = operation_routes(settings.chat_metrics_token)
     return RequestIds(Starlette(routes=[mounted(api), *operation, Mount("", inner)]))
 
 
 def with_cookie(inner: ASGIApp) -> ASGIApp:
-    """Wrap the server's answers, so that a new browser gets its identity cookie."""
+    """Wrap the server, so that a new browser gets its identity cookie."""
     return cookie.CookieMiddleware(inner, origins=settings.allowed_origins, has_ended=has_ended)
 
 
 def is_origin(origin: str) -> bool:
-    """Whether a page of ours may be served there."""
+    """Whether our pages may be served at this origin."""
     return bool(origin) and not {origin, "*"}.isdisjoint(settings.allowed_origins)
 
 
 async def has_ended(cookie_header: str) -> bool:
-    """Whether a browser needs a new cookie: it was signed out. Not known while the server starts and stops."""
+    """Whether a browser was signed out and needs a new cookie. False if the services or the database cannot tell."""
     try:
         return await services().people.has_ended(cookie_header)
     except (NotRunning, *DATABASE_AWAY):
@@ -70,7 +70,7 @@ async def has_ended(cookie_header: str) -> bool:
 
 
 def with_headers(inner: ASGIApp) -> ASGIApp:
-    """Wrap the server's answers, so that each carries the policy; in development the page is Vite's and has none."""
+    """Wrap the server, so that each response carries the policy. In development Vite serves the page, without one."""
     return headers.HeadersMiddleware(
         inner,
         pages=get_web_dir() / constants.Dirs.STATIC,
@@ -80,7 +80,7 @@ def with_headers(inner: ASGIApp) -> ASGIApp:
 
 
 def with_guard(inner: ASGIApp) -> ASGIApp:
-    """Close the server's socket to all that is not ours."""
+    """Guard the server's socket, so that it accepts only what our pages send."""
     limits = SocketLimits(connections=settings.chat_connections, per_address=settings.chat_connections_per_address)
     return SocketGuard(
         inner, origins=settings.allowed_origins, limits=limits, is_remote=is_remote, notice=notice_update
@@ -88,7 +88,7 @@ def with_guard(inner: ASGIApp) -> ASGIApp:
 
 
 def with_proxies(inner: ASGIApp) -> ASGIApp:
-    """Believe the operator's own proxies what they say of a request's address and scheme, and nobody else."""
+    """Accept a request's address and scheme from the operator's own proxies, and from nobody else."""
     if not settings.trusted_proxies:
         return inner
     believing: Any = ProxyHeadersMiddleware  # uvicorn has its own types for ASGI
@@ -98,7 +98,7 @@ def with_proxies(inner: ASGIApp) -> ASGIApp:
 def cookie_script() -> rx.Component:
     """Fetch the cookie for a page that Vite serves, before the page's own scripts open the socket.
 
-    The backend is on another port of the page's host; only a script that blocks is early enough.
+    The backend is on another port of the page's host. Only a blocking script is early enough.
     """
     port = urlsplit(rx.config.get_config().api_url).port
     address = f"'//' + location.hostname + ':{port}{cookie.SCRIPT}'"
@@ -110,19 +110,19 @@ def cookie_script() -> rx.Component:
 
 
 def report(exception: Exception) -> None:  # Reflex asks for this name
-    """Log what a handler did not foresee; the page is told nothing of it (Reflex would show the text)."""
+    """Log an error that a handler did not foresee; the page is told nothing (Reflex would show the error's text)."""
     logger.error("a handler failed", exc_info=exception)
 
 
 def report_page(exception: Exception) -> None:
-    """Log what a browser says went wrong in it: anybody may send that, so it is one short line of printable text."""
+    """Log an error that a browser reports. Anybody may send one, so it is cut to a short line of printable text."""
     words = "".join(char if char.isprintable() else " " for char in str(exception)).split()
     logger.warning("a page reports: %s", " ".join(words)[:300])
 
 
 def _collect_garbage_rarely() -> None:
-    """Leave what was there at the start out of collections, and collect less often: one through all objects stops
-    every stream, with 1,000 tabs for 0.3 s every 7 s."""
+    """Leave the objects of the start out of garbage collections, and collect less often: a collection of all objects
+    stops every stream, with 1,000 tabs for 0.3 s every 7 s."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
@@ -130,7 +130,7 @@ def _collect_garbage_rarely() -> None:
 
 @asynccontextmanager
 async def lifespan() -> AsyncGenerator[None]:
-    """Run the services for as long as the server runs; never at import, for Reflex imports the app elsewhere too."""
+    """Run the services while the server runs, never at import, because Reflex also imports the app outside of it."""
     log.set_up(settings)
     await doctor.admit(settings, is_production=is_prod_mode())
     _collect_garbage_rarely()

@@ -1,4 +1,4 @@
-"""The command line: ask the AI, follow a reply, list and export threads, of any server, over HTTP alone.
+"""The command line: ask the AI, follow a reply, list and export threads, on any server, only over HTTP.
 
     python -m chat_app.cli ask "What is new?"             a new thread; the reply goes to standard output as it comes
     git diff | python -m chat_app.cli ask --thread ID -   the text from standard input
@@ -6,9 +6,9 @@
     python -m chat_app.cli threads
     python -m chat_app.cli export ID --format json
 
-TRIBUTARY_URL and TRIBUTARY_TOKEN say where and who; without a token `ask` takes part as a new guest. A connection that
-breaks is taken up again where it broke. Exit status: 0 done, 1 error, 2 wrong usage, 3 timeout, 4 stopped, 5 not
-permitted or unknown, 6 the server does not answer, 130 interrupted.
+TRIBUTARY_URL is the server and TRIBUTARY_TOKEN says who you are; without a token, `ask` creates a new guest. A broken
+connection is resumed where it broke. Exit status: 0 done, 1 error, 2 wrong usage, 3 timeout, 4 stopped, 5 refused by
+the server, for example not permitted or unknown, 6 the server does not answer, 130 interrupted.
 """
 
 import argparse
@@ -29,22 +29,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 TRIES = 3
-"""Attempts at a request until the server counts as away."""
+"""How often a request is tried before the server counts as away."""
 FOLLOW_TRIES = 10
-"""The same for a reply under way, which may outlast a restart of the server: a minute or two."""
+"""The same for following a reply, which may outlast a restart of the server: a minute or two."""
 LONGEST_WAIT = 15.0
-"""Seconds between two of them at most."""
+"""The most seconds between two tries."""
 SILENCE = 45.0
-"""Seconds of silence after which a connection is dead: the server sends a heartbeat every 15."""
+"""Seconds of silence after which a connection counts as dead: the server sends a heartbeat every 15."""
 STATUSES = {"done": 0, "error": 1, "timeout": 3, "stopped": 4}
-"""Exit statuses of the ways in which a reply ends."""
+"""The exit status for each terminal status of a reply."""
 USAGE, REFUSED, AWAY, INTERRUPTED = 2, 5, 6, 130
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 EVENTS = {"Accept": "text/event-stream"}
 
 
 class Environment(BaseSettings):
-    """What the environment says."""
+    """The settings from the environment."""
 
     model_config = SettingsConfigDict(env_prefix="TRIBUTARY_")
 
@@ -54,7 +54,7 @@ class Environment(BaseSettings):
 
 
 class Problem(Exception):
-    """What to tell the person who typed, and the exit status."""
+    """An error message for the user, and the exit status."""
 
     def __init__(self, status: int, words: str) -> None:
         """`status` is the exit status."""
@@ -63,12 +63,12 @@ class Problem(Exception):
 
 
 class Connection:
-    """A server, and who speaks to it."""
+    """A connection to a server as one person."""
 
     def __init__(self, url: str, token: str) -> None:
         """Args:
         url: where the page is served, without `/api`.
-        token: a bearer token, or "" before there is one.
+        token: a bearer token, or "" if there is none yet.
         """
         self._http = httpx.Client(base_url=url.rstrip("/"), timeout=httpx.Timeout(30, read=SILENCE))
         if token:
@@ -81,7 +81,7 @@ class Connection:
         self._http.close()
 
     def take_part(self) -> str:
-        """Become a guest, if nobody yet; the token of a new one, else ""."""
+        """Become a new guest if there is no token yet; returns the new guest's token, otherwise ""."""
         if "Authorization" in self._http.headers:
             return ""
         token: str = self._call("POST", "/api/guests", json={})["token"]
@@ -93,16 +93,16 @@ class Connection:
         return self._call("GET", "/api/threads")
 
     def begin_thread(self) -> str:
-        """A new thread's id; only who has its address finds it."""
+        """Create a thread that only people with its address can find; returns its id."""
         return self._call("POST", "/api/threads", json={"visibility": "link"})["id"]
 
     def ask(self, thread_id: str, text: str) -> str:
-        """Post; the id of the stream that answers. The key makes a try that is repeated the same message."""
+        """Post a message; returns the id of the reply's stream. The key makes a repeated try the same message."""
         body, key = {"text": text, "reply": True}, {"Idempotency-Key": uuid4().hex}
         return self._call("POST", f"/api/threads/{thread_id}/messages", json=body, headers=key)["reply"]["stream_id"]
 
     def export(self, thread_id: str, file_format: str) -> Iterator[str]:
-        """The file, in parts."""
+        """The exported file, in parts."""
         path = f"/api/threads/{thread_id}/export"
         with self._http.stream("GET", path, params={"format": file_format}) as answer:
             _check(answer)
@@ -112,7 +112,7 @@ class Connection:
         """Show exactly text[offset:] as it comes, over any number of connections; return how it ended."""
         while True:
             before = offset
-            for attempt in _retrying(FOLLOW_TRIES):  # anew after each connection that brought something
+            for attempt in _retrying(FOLLOW_TRIES):  # counted anew after each connection that brought text
                 with attempt:
                     for kind, data in self._events(stream_id, offset):
                         if kind == "end":
@@ -141,7 +141,7 @@ class Connection:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what is asked; the exit status."""
+    """Run a command; returns the exit status."""
     asked = _parser().parse_args(arguments)
     try:
         environment = Environment()
@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     except httpx.HTTPStatusError as error:
         print(_words(error.response), file=sys.stderr)
         return REFUSED if error.response.is_client_error else AWAY
-    except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # or what answers is another server
+    except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # or another kind of server answers
         print(f"The server does not answer as it should ({type(error).__name__}).", file=sys.stderr)
         return AWAY
     except KeyboardInterrupt:
@@ -196,7 +196,7 @@ def _show(text: str) -> None:
 
 
 def _harmless(text: str) -> str:
-    """Text that tells a terminal nothing; a file or a pipe gets it as it is."""
+    """The text without control characters for a terminal; a file or a pipe gets it as it is."""
     return CONTROLS.sub("\ufffd", text) if sys.stdout.isatty() else text
 
 
@@ -223,7 +223,7 @@ def _retrying(tries: int) -> Retrying:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether another try may succeed: a broken connection, or a server that has no time."""
+    """Whether another try may succeed: the connection broke, or the server is not available now."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in (502, 503, 504)
     return isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError))
@@ -265,7 +265,7 @@ def _end() -> NoReturn:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends quietly
     status = main()
-    if status == INTERRUPTED:  # die of the signal, as a shell expects of what it interrupts
+    if status == INTERRUPTED:  # end by the signal, as a shell expects of a program that it interrupts
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     raise SystemExit(status)

@@ -1,8 +1,8 @@
-"""The doctor: looks at a deployment and says what is wrong with it, and what to do about that.
+"""The doctor: checks a deployment, and says what is wrong and what to do about it.
 
-`python -m chat_app.doctor` prints a line for each check and ends with 1 where there is a danger. The production server
-asks it at its start and does not start into a danger, except those that the operator has accepted by name
-(CHAT_ACCEPTED_DANGERS). A development server is never refused, and warned when other machines can connect to it.
+`python -m chat_app.doctor` prints a line for each check and exits with 1 if there is a danger. The production server
+runs these checks when it starts, and refuses to start if there is a danger that the operator has not accepted by name
+(CHAT_ACCEPTED_DANGERS). A development server always starts, with warnings if other machines can connect to it.
 """
 
 import argparse
@@ -30,16 +30,16 @@ from tributary_streams import BUSY_TIMEOUT_MS
 logger = logging.getLogger(__name__)
 
 OLDEST_SQLITE = (3, 35, 0)
-"""The first with RETURNING."""
+"""The first version with RETURNING."""
 MENDED_SQLITE = (3, 51, 3)
-"""The first without the WAL-reset bug, a race of two connections (sqlite.org/wal.html#walresetbug)."""
+"""The first version without the WAL-reset bug, a race of two connections (sqlite.org/wal.html#walresetbug)."""
 TESTED_POSTGRESQL = 15
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS}
-"""What our engine sets, as SQLite reports it."""
+"""The settings of our engine, as SQLite reports them."""
 
 
 class Verdict(StrEnum):
-    """How bad it is. Only a danger keeps a server from starting."""
+    """How bad a finding is. Only a danger keeps a server from starting."""
 
     OK = "ok"
     WARNING = "warning"
@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check has found: a fact, and the way out where one is needed. No secret in it."""
+    """What one check has found: a fact, and what to do if something is wrong. It contains no secret."""
 
     check: Check
     verdict: Verdict
@@ -59,7 +59,7 @@ class Finding:
 
 
 async def examine(settings: Settings, *, is_production: bool = True) -> list[Finding]:
-    """Look at everything; dangers that the operator has accepted are warnings."""
+    """Run all checks; dangers that the operator has accepted become warnings."""
     found = [
         mode(settings, is_production=is_production),
         workers(settings),
@@ -88,7 +88,7 @@ def refusal(findings: Sequence[Finding]) -> str:
 
 
 async def admit(settings: Settings, *, is_production: bool) -> None:
-    """Let a server start, or end the process of a production server with status 1 and the reasons on stderr."""
+    """Let a server start; if it may not, print the reasons on stderr and end its process with status 1."""
     if not is_production and settings.is_loopback:
         return
     findings = await examine(settings, is_production=is_production)
@@ -96,12 +96,12 @@ async def admit(settings: Settings, *, is_production: bool) -> None:
         if finding.verdict is not Verdict.OK:
             logger.warning("%s: %s", finding.check, finding.text)
     if is_production and (reasons := refusal(findings)):
-        print(reasons, file=sys.stderr, flush=True)  # noqa: T201  # for whoever has typed the command
-        os._exit(1)  # of any exception, SystemExit too, Starlette 1.x would make a traceback; nothing is open yet
+        print(reasons, file=sys.stderr, flush=True)  # noqa: T201  # for the person who typed the command
+        os._exit(1)  # Starlette 1.x prints a traceback for any exception, even SystemExit; nothing is open yet
 
 
 def mode(settings: Settings, *, is_production: bool) -> Finding:
-    """The development server is for its developer: it serves the sources, and errors with their text."""
+    """Whether the development server is open to others. It serves the source code, and shows errors with their text."""
     if is_production:
         return Finding(Check.MODE, Verdict.OK, "production")
     if settings.is_loopback:
@@ -111,7 +111,7 @@ def mode(settings: Settings, *, is_production: bool) -> Finding:
 
 
 def workers(settings: Settings) -> Finding:
-    """A tab's state lives in one process, and a request may come to any."""
+    """Whether there is one worker process. A tab's state is in one process, but a request may reach any of them."""
     if settings.granian_workers == 1:
         return Finding(Check.WORKERS, Verdict.OK, "one process")
     text = (
@@ -125,7 +125,7 @@ def origins(settings: Settings) -> Finding:
     """Which pages may connect."""
     allowed = settings.allowed_origins
     if "*" in allowed:
-        # The operator has said so twice already: ALLOW_ANY_ORIGIN is this danger's own acceptance.
+        # The operator has already accepted this danger: "*" works only with ALLOW_ANY_ORIGIN.
         text = "any website may act as a person whose browser visits it: list your own addresses in ALLOWED_ORIGINS"
         return Finding(Check.ORIGINS, Verdict.WARNING, text)
     if not settings.is_loopback and not settings.names_origins:
@@ -135,7 +135,7 @@ def origins(settings: Settings) -> Finding:
 
 
 def cookie(settings: Settings) -> Finding:
-    """How the identity cookie travels: it is a person's only proof of who they are."""
+    """Whether the identity cookie is sent only over https: it is a person's only proof of who they are."""
     open_ones = [origin for origin in settings.allowed_origins if not _is_private(origin)]
     if open_ones:
         text = f"without Secure at {', '.join(open_ones)}, and in clear on the way: serve these over https"
@@ -144,7 +144,7 @@ def cookie(settings: Settings) -> Finding:
 
 
 def model(settings: Settings) -> Finding:
-    """Who answers, and whether the key reaches them unseen."""
+    """Which model answers, and whether the key and messages are encrypted on the way to it."""
     if settings.uses_demo_model:
         verdict = Verdict.WARNING if _is_shared(settings) else Verdict.OK
         text = "the demo model answers: set OPENAI_API_KEY, OPENAI_BASE_URL or both for another"
@@ -161,7 +161,7 @@ def model(settings: Settings) -> Finding:
 
 
 def files(settings: Settings) -> Finding:
-    """Whether other accounts of this machine can read what is private, or write what the server runs."""
+    """Whether other accounts of this machine can read private files, or write files that the server runs."""
     if os.name != "posix":
         return Finding(Check.FILES, Verdict.OK, "not looked at: this system has no file modes")
     data = _database_file(settings)
@@ -178,7 +178,7 @@ def files(settings: Settings) -> Finding:
 
 
 def sqlite_version(settings: Settings, version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> Finding:
-    """Whether this Python's SQLite can do what we ask of it."""
+    """Whether this Python's SQLite is new enough."""
     name = f"SQLite {'.'.join(map(str, version))}"
     if _database_file(settings) is None:
         return Finding(Check.SQLITE, Verdict.OK, f"{name}, not used")
@@ -194,7 +194,7 @@ def sqlite_version(settings: Settings, version: tuple[int, int, int] = sqlite3.s
 
 
 async def database(settings: Settings) -> Finding:
-    """Whether the database answers, with the settings that durability needs."""
+    """Whether the database answers and has the settings that durability needs."""
     file = _database_file(settings)
     if file is not None and not file.exists():
         return Finding(Check.DATABASE, Verdict.OK, f"{file} is not there yet; the first start makes it")
@@ -209,7 +209,7 @@ async def database(settings: Settings) -> Finding:
                 return _postgresql(await ask("SHOW server_version"), await ask("SHOW statement_timeout"))
             return _sqlite({pragma: await ask(f"PRAGMA {pragma}") for pragma in PRAGMAS})
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        # The driver's words may name users and addresses; the kind is enough to go on.
+        # The driver's message may name users and addresses, so only the error's type is shown.
         text = f"it cannot be opened ({type(error).__name__}): look at DATABASE_URL and at whether the database runs"
         return Finding(Check.DATABASE, Verdict.DANGER, text)
     finally:
@@ -233,12 +233,12 @@ def _postgresql(version: object, timeout: object) -> Finding:
 
 
 def _is_shared(settings: Settings) -> bool:
-    """Whether people on other machines are served, directly or through a proxy on this one."""
+    """Whether people on other machines use this server, directly or through a proxy on this machine."""
     return not settings.is_loopback or any(not _is_loopback(origin) for origin in settings.allowed_origins)
 
 
 def _is_private(address: str) -> bool:
-    """Whether what goes to an address and comes from there can be read by nobody on the way."""
+    """Whether nobody on the way can read what is sent to an address and what comes back."""
     return address.startswith("https://") or _is_loopback(address)
 
 
@@ -251,7 +251,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def _is_nearby(address: str) -> bool:
-    """Whether an address is one of a local network: a container's name, or a private number."""
+    """Whether an address is in a local network: a container's name, or a private IP address."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_private
@@ -265,7 +265,7 @@ def _database_file(settings: Settings) -> Path | None:
 
 
 def _others_may(path: Path, bit: int) -> bool:
-    """Whether accounts outside of its group may do this with a file, and can get to it."""
+    """Whether accounts outside of a file's group may do this with it, and can reach it."""
     try:
         return bool(path.stat().st_mode & bit) and all(
             up.stat().st_mode & stat.S_IXOTH for up in path.resolve().parents
@@ -279,7 +279,7 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 def main() -> int:
-    """Print what there is to say; the exit status."""
+    """Print all findings; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m chat_app.doctor", description="Check a deployment.")
     parser.add_argument("--env", choices=["prod", "dev"], default="prod", help="how the server is started")
     is_production = parser.parse_args().env == "prod"

@@ -1,7 +1,7 @@
-"""The Reflex states that more than one component reads, and the live one that carries a tab's text.
+"""The Reflex states that more than one component reads, and the live state that carries a tab's text.
 
-They are thin: who is asking, one call of a service, the result shown. What touches the database or the network is a
-background event, so that no handler holds its tab's lock while it waits.
+Their handlers are thin: find out who asks, call one service, show the result. A handler that uses the database or the
+network is a background event, so that it does not hold its tab's lock while it waits.
 """
 
 import dataclasses
@@ -30,13 +30,14 @@ from chat_app.threads.thread_views import LISTED
 from tributary_streams import clean
 
 TYPING_NAMED = 2
-"""People who are typing whom the page names."""
+"""How many of the people who are typing the page names."""
 FRESH = 8
-"""Lines of the sidebar that the change of one sends again at most; the whole list goes once in as many."""
+"""How many changed lines of the sidebar are kept apart from the list: each change sends only these again. If there are
+more, the whole list is sent once."""
 QUEUE_STANDS = 20
-"""Packets that may wait in a tab's socket queue before the tab is sent nothing more until it drains."""
+"""How many packets may wait in a tab's socket queue. If there are more, the tab is sent nothing until it drains."""
 TAB_NAME_LENGTH = 64
-"""Characters of a tab's name that are looked at; Reflex's own have 36."""
+"""How many characters of a tab's name are used; Reflex's own names have 36."""
 
 NO_TIMELINE = "It is not known any more how this reply grew."
 
@@ -75,11 +76,10 @@ under way. A tuple for the same reason.
 
 
 def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
-    """Make a handler one that any client may call, with any arguments, whatever the page shows.
+    """Let any client call this handler, with any arguments, whatever its page shows.
 
-    It becomes a background event. Its arguments are checked strictly against their annotations, for Reflex passes on
-    what it cannot convert; and what a person can do something about is told to them. Of one socket only so many run
-    at a time.
+    It becomes a background event. Its arguments are checked strictly against their annotations, because Reflex passes
+    on what it cannot convert. A refusal is shown to the person. One socket may run `HANDLERS_AT_ONCE` at a time.
     """
     checked = _checked(handler)
 
@@ -93,9 +93,9 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
 
 
 def by_page_load(handler: Callable[..., Awaitable[Any]]) -> Any:
-    """Make a handler one that the load of its page begins, as a background event, and that no client may call.
+    """Let the load of a page start this handler, as a background event; no client may call it.
 
-    Reflex ends it when the page is left or its socket goes, which it does not for what a client has called.
+    Reflex ends it when the page is left or its socket closes. It does not end handlers that a client has called.
     """
     return rx.event(background=True)(_checked(handler))
 
@@ -121,7 +121,7 @@ def _checked(handler: Callable[..., Awaitable[Any]]) -> Any:
         except Refusal as refusal:
             return await tell(self, words(refusal))
 
-    checked.__annotations__ = {}  # else Reflex converts by them first ("1" to 1), and logs what it cannot
+    checked.__annotations__ = {}  # otherwise Reflex first converts by them ("1" to 1), and logs what it cannot
     return checked
 
 
@@ -132,18 +132,18 @@ Asked = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 async def tell(state: rx.State, notice: str) -> None:
-    """Show a sentence on the tab."""
+    """Show a notice on the tab; "" removes it."""
     async with state:
         (await state.get_state(Viewer)).notice = notice
 
 
 def notice_update(notice: str) -> dict[str, Any]:
-    """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
+    """The update that shows a notice on a tab without changing the state; the next notice replaces it."""
     return {"delta": {Viewer.get_full_name(): {reflex_seams.name_in_browser(Viewer.notice): notice}}}
 
 
 async def show_signed_out(state: rx.State) -> None:
-    """Let the tab show that this person was signed out, and nothing of what they saw before."""
+    """Show on the tab that this person was signed out, and remove what they saw before."""
     async with state:
         viewer = await state.get_state(Viewer)
         update_vars(viewer, is_signed_out=True, notice=words(SignedOut()), threads=[], fresh=[], name="", me=0)
@@ -155,48 +155,48 @@ async def show_signed_out(state: rx.State) -> None:
 
 
 async def who_asks(state: rx.State) -> Identity:
-    """The person whose browser this event came from, by the cookie of its genuine handshake.
+    """The person whose browser sent this event, by the cookie of its socket's handshake.
 
     Raises:
-        NotRecognised: it brought none.
+        NotRecognised: the handshake had no valid cookie.
     """
     return await services().people.recognise(state.router.headers.cookie)
 
 
 def tab_of(state: rx.State) -> str:
-    """The tab's name: chosen by the client, and no proof of anything."""
+    """The tab's name. The client chooses it, so it proves nothing."""
     return clean(state.router.session.client_token)[:TAB_NAME_LENGTH]
 
 
 def address_of(state: rx.State) -> str:
-    """The address that the tab connects from: its genuine peer's, or what one of TRUSTED_PROXIES says of it."""
+    """The address that the tab connects from: the socket's peer, or what a proxy in TRUSTED_PROXIES reports."""
     return state.router.session.client_ip
 
 
 def thread_in_address(state: rx.State) -> str:
-    """The thread that the tab's address names; the route's variable exists only once the page is compiled."""
+    """The thread in the tab's address. The route's variable exists only once the page is compiled."""
     return clean(str(getattr(state, "thread_id", "")))
 
 
 def update_vars(state: rx.State, **values: Any) -> None:
-    """Set the vars whose value is another one: Reflex sends whatever was assigned, equal or not."""
+    """Set only the vars whose value changes, because Reflex sends every var that is assigned, even an equal value."""
     for name, value in values.items():
         if getattr(state, name) != value:
             setattr(state, name, value)
 
 
 class Viewer(rx.State):
-    """Who looks at this tab, and what they can choose from."""
+    """The person at this tab, and what they can choose from."""
 
     me: int = 0
     name: str = ""
     hue: int = 0
     threads: list[SidebarRow] = []
-    """The lines of the sidebar, but for the few newest or otherwise since, which are `fresh`."""
+    """The lines of the sidebar; a few that are new or have changed since are in `fresh`."""
     fresh: list[SidebarRow] = []
     is_demo: bool = False
     models: list[str] = []
-    """What a thread's owner can choose among; the first is the server's own."""
+    """The models that a thread's owner can choose from; the first is the server's default."""
     is_signed_out: bool = False
     notice: str = ""
 
@@ -221,27 +221,27 @@ class Viewer(rx.State):
 
 
 OF_THE_TAB = frozenset({"thread", "is_loaded", "is_missing", "is_unsaved"})
-"""Vars of `Transcript` that are no part of what its thread's people have written or set."""
+"""Vars of `Transcript` that are about the tab, not about what people have written or set in the thread."""
 
 
 class Transcript(rx.State):
-    """The thread that this tab shows, and who wrote in it; its messages are in the browser alone."""
+    """The thread that this tab shows, and the people who wrote in it; its messages are only in the browser."""
 
     thread: str = ""
     title: str = ""
     settings: dict[str, str] = ThreadSettings().model_dump(mode="json")
-    """What its owner has set, by the names of `ThreadSettings`."""
+    """The thread's settings, by their names in `ThreadSettings`."""
     people: dict[str, Person] = {}
     is_loaded: bool = False
     is_missing: bool = False
     may: list[str] = []
-    """What this person may do with it, in the words of `access.Verb`."""
+    """What this person may do with the thread, as values of `access.Verb`."""
     visibility: str = "open"
     read_up_to: int = 0
-    """The last message that this person had read when they came, or came back; 0 if nothing has come since."""
+    """The last message that this person had read when they came or came back; 0 if there is nothing newer."""
     is_unsaved: bool = False
     looked_at: dict[str, int] = {}
-    """Replies of which this tab shows an earlier version, by message."""
+    """The earlier versions of replies that this tab shows, by message."""
 
     def _show(self, update: TabUpdate) -> None:
         people = {str(user): Person(name, hue) for user, (name, hue) in update.people.items()}
@@ -261,48 +261,48 @@ class Transcript(rx.State):
             update_vars(self, is_missing=True)
 
     def _empty(self) -> None:
-        """Let go of all that belongs to the thread: this person may see no more of it."""
+        """Remove all that belongs to the thread: the tab goes to another one, or may not show this one any more."""
         fields = self.get_fields()
         update_vars(self, **{name: fields[name].default_value() for name in self.base_vars if name not in OF_THE_TAB})
 
 
 def may(verb: Verb) -> rx.Var[bool]:
-    """Whether the person at this tab may do this with its thread; for the page alone, the services ask again."""
+    """Whether the person at this tab may do this with its thread. Only for the page: the services check again."""
     return rx.Var.create(Transcript.may).contains(verb.value)  # pyright: ignore[reportAttributeAccessIssue]  # an array's
 
 
 class Presence(rx.State):
-    """Who is at this tab, as the server is told, and who else is there."""
+    """Who is on the thread and who is typing, and what this tab tells the server about its own person."""
 
     opened: int = 0
-    """Which opening of the thread this is: what the server knew of the tab before, it has to be told again."""
+    """Changes each time the tab opens a thread: the page must then tell the server again what it had told before."""
     people: list[tuple[int, str, int]] = []
-    """Who is on the thread, twenty at most, as (person, name, hue)."""
+    """Up to twenty people who are on the thread, as (person, name, hue)."""
     count: int = 0
-    """How many people are."""
+    """How many people are on the thread."""
     viewers: int = 0
-    """How many tabs are, besides the one that a reply is written to at once."""
+    """How many tabs show the thread, besides the driver of a reply."""
     typing: list[str] = []
-    """Names of some who are typing, besides this person."""
+    """The names of some people who are typing, without this person."""
     typing_count: int = 0
     answered: int = 0
-    """The number of the page's last question that was answered."""
+    """The number of the page's last connection check that was answered."""
 
     @remote
     async def answer(self, number: Asked) -> None:
-        """Answer a page that wonders whether its connection still is one."""
+        """Answer a page that checks whether its connection still works."""
         async with self:
             self.answered = number
 
     @remote
     async def look(self, is_looking: bool) -> None:
-        """Say whether somebody looks at the end of the thread in this tab; what it is sent meanwhile has been read."""
+        """Note whether somebody looks at the end of the thread in this tab; meanwhile, all that it is sent is read."""
         if (tab := self._tab()) is not None:
             tab.look(is_looking=is_looking)
 
     @remote
     async def type(self) -> None:
-        """Say that somebody is typing in this tab."""
+        """Note that somebody is typing in this tab."""
         if (tab := self._tab()) is not None:
             tab.type()
 
@@ -322,21 +322,21 @@ class Presence(rx.State):
 
 
 class Live(rx.State):
-    """The texts and rows on their way to this tab: what is new alone, which the browser keeps (transcript_feed.js).
+    """The texts and rows on their way to this tab: only what is new, as the browser keeps them (transcript_feed.js).
 
-    They go past the state, whose lock and comparing cost far more, and which a reload would bring back: its vars are
-    names of fields, and always empty.
+    They bypass the state, whose lock and comparisons cost far more, and which would send them again at a reload. The
+    vars only give the fields their names, and are always empty.
     """
 
     # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
     f: list[Frame] = []
     r: list[RowFrame] = []
     t: tuple[str, list[tuple[int, int]]] = ("", [])
-    """A text's name and its timeline, for the tab that has asked to see it grow again."""
+    """A text's name and its timeline, for a tab that has asked to see the text grow again."""
 
     @by_page_load
     async def watch(self) -> None:
-        """Show a thread and keep it up to date; its page's load begins it, leaving it or losing the socket ends it."""
+        """Show a thread and keep it up to date, from its page's load until the page is left or the socket closes."""
         thread_id = thread_in_address(self)
         try:
             who = await who_asks(self)
@@ -350,7 +350,7 @@ class Live(rx.State):
                         touch_at = time.monotonic() + TOUCH_EVERY
                         await self._send(update)
         except ThreadUnknown:
-            await _bring(rows=[NO_ROWS])  # it may show what this person saw before
+            await _bring(rows=[NO_ROWS])  # the tab may still show what this person saw before
             async with self:
                 transcript = await self.get_state(Transcript)
                 transcript._show(TabUpdate(is_gone=True))
@@ -359,7 +359,7 @@ class Live(rx.State):
 
     @remote
     async def catch_up(self, name: TextName, have: Offset) -> None:
-        """Send a text again from `have` (code points) on, to a tab that has found a gap in it."""
+        """Send a text again from `have` (code points) on, to a tab that has found a gap in the text."""
         message_id = int(name.partition(".")[0])
         message, text = await services().messages.text_of(
             await who_asks(self), thread_in_address(self), message_id, have
@@ -369,12 +369,12 @@ class Live(rx.State):
 
     @remote
     async def show_earlier(self, before: MessageId) -> None:
-        """Show the page of messages that stands before one; the tab's own loop brings it."""
+        """Show the page of messages before the message `before`; the tab's own loop sends it."""
         await services().tabs.show_earlier(await who_asks(self), thread_in_address(self), before, tab=tab_of(self))
 
     @remote
     async def look_at(self, message_id: MessageId, version: Offset) -> None:
-        """Show a version of a reply in this tab; the newest goes on by itself."""
+        """Show a version of a reply in this tab. The newest version is sent anyway, as it grows."""
         who = await who_asks(self)
         message, text = await services().replies.version_of(who, thread_in_address(self), message_id, version)
         if message.role is not Role.ASSISTANT or not 1 <= version <= message.version:
@@ -390,7 +390,7 @@ class Live(rx.State):
 
     @remote
     async def replay(self, message_id: MessageId, version: Offset) -> None:
-        """Let this tab show how a reply grew, by when its chunks were stored."""
+        """Send this tab the times at which a reply's chunks were stored, so that it can show how the reply grew."""
         who = await who_asks(self)
         message, timeline = await services().replies.timeline_of(who, thread_in_address(self), message_id, version)
         if not timeline or message.is_live:
@@ -413,7 +413,7 @@ class Live(rx.State):
     async def _send(self, update: TabUpdate) -> None:
         async with self:
             transcript = await self.get_state(Transcript)
-            # Rows come after the names of who wrote them, but before the state that shows a thread for the first time.
+            # Rows come after their authors' names, but before the state that shows a thread for the first time.
             comes_first = not (transcript.is_loaded and update.people)
             if comes_first:
                 await _bring(update.frames, row_frames(update))
@@ -441,14 +441,14 @@ async def _bring(
     rows: Sequence[RowFrame] = (),
     timeline: tuple[str, list[tuple[int, int]]] | None = None,
 ) -> None:
-    """Send the tab whose event this is what its live state has fields for."""
+    """Send texts, rows or a timeline to the tab of the current event."""
     told: tuple[tuple[Any, Any], ...] = ((Live.f, frames), (Live.r, rows), (Live.t, timeline))
     if fields := {reflex_seams.name_in_browser(field): value for field, value in told if value}:
         await reflex_seams.send_past_state(Live, fields)
 
 
 def row_frames(update: TabUpdate) -> list[RowFrame]:
-    """What an update says of the rows of the transcript."""
+    """The row frames of an update."""
     if update.is_gone:
         return [NO_ROWS]
     frames: list[RowFrame] = []
@@ -462,7 +462,7 @@ def row_frames(update: TabUpdate) -> list[RowFrame]:
 
 
 def row_of(message: MessageView) -> Row:
-    """A message as its row."""
+    """A message as a row."""
     status = "" if message.status is None else message.status.value
     author = message.author_id or -message.asked_by
     return message.id, author, int(message.at.timestamp()), status, message.version, message.reason
@@ -474,6 +474,6 @@ def sidebar_row_of(line: SidebarThread) -> SidebarRow:
 
 
 def _congestion(state: rx.State) -> Callable[[], bool]:
-    """Tells whether packets pile up for this tab."""
+    """A function that tells whether too many packets wait for this tab."""
     waiting = reflex_seams.waiting_packets(state.router.session.session_id)
     return lambda: waiting() > QUEUE_STANDS

@@ -1,1 +1,1 @@
-"""The parts a page is composed of; handlers come in as arguments, so that only the shared states are imported."""
+"""The parts of the pages. A page passes in its handlers as arguments, so that only the shared states are imported."""

@@ -1,4 +1,4 @@
-"""The parts of one's account: who one is, tokens for scripts, and signing out."""
+"""The parts of the account page: a person's name and colour, tokens for scripts, and signing out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def person(on_rename: Handler) -> rx.Component:
                 rx.el.span(words.NAME, class_name="text-sm font-medium"),
                 rx.el.input(
                     name="name",
-                    # The fields are their own; they begin anew with each name and colour.
+                    # The fields keep their own values; a new key resets them to the new name and colour.
                     key=Viewer.name,
                     default_value=Viewer.name,
                     max_length=NAME_LENGTH,
@@ -140,7 +140,7 @@ def _new_token(on_make: Handler) -> rx.Component:
 
 
 def tokens(listed: Any, actions: AccountActions) -> rx.Component:
-    """The tokens `listed`, a form for another, and the one that was just made, once `rx.set_value` has brought it."""
+    """The tokens `listed`, a form for a new one, and the one just made, once `rx.set_value` has set it."""
     return rx.el.section(
         rx.el.h2(words.TOKENS, class_name=_HEADING),
         rx.el.p(words.TOKENS_TEXT, class_name=_TEXT),
@@ -159,7 +159,7 @@ def tokens(listed: Any, actions: AccountActions) -> rx.Component:
 
 
 def signing_out(is_alone: Any, on_others: Handler, on_all: Handler) -> rx.Component:
-    """Ends the other sessions of this person, or all of them; `is_alone` once the others were ended."""
+    """Buttons that end the other sessions of this person, or all; `is_alone` is true once the others have ended."""
     return rx.el.section(
         rx.el.h2(words.SIGN_OUT, class_name=_HEADING),
         rx.el.p(words.SIGN_OUT_OTHERS_TEXT, class_name=_TEXT),

@@ -1,4 +1,4 @@
-"""What can be done with a message, by the buttons under it."""
+"""The buttons under a message."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _QUIET = (
 
 @dataclass(frozen=True)
 class Actions:
-    """The page's handlers; each takes a message's id, `on_look` the version besides."""
+    """The page's handlers. Each takes a message's id; `on_look` also takes a version."""
 
     on_stop: Handler
     on_retry: Handler
@@ -35,9 +35,9 @@ class Actions:
     on_delete: Handler
     on_look: Handler
     on_earlier: Handler
-    """Brings the messages before one."""
+    """Gets the messages before this one."""
     on_replay: Handler
-    """Takes a message's id and a version: brings the timeline of that."""
+    """Also takes a version, and gets its timeline."""
 
 
 def _button(mark: rx.Component, word: str, handler: Any, label: str) -> rx.Component:
@@ -57,17 +57,17 @@ def _quiet_button(name: str, label: str, handler: Any) -> rx.Component:
 
 
 def copy(text_name: rx.Var[str]) -> rx.Component:
-    """Copies a message's text, the Markdown as it was written."""
+    """Copies a message's text, as the Markdown that was written."""
     return copy_text(text_name, icon("copy"), icon("check"), _QUIET)
 
 
 def details(message: rx.Var[int]) -> rx.Component:
-    """Tells what a reply took."""
+    """Shows the details of a reply."""
     return details_button(message, _QUIET)
 
 
 def replay(actions: Actions, message: rx.Var[int], version: rx.Var[int], text_name: rx.Var[str]) -> rx.Component:
-    """Shows a version of a reply again as it grew."""
+    """Replays how a version of a reply grew."""
     return replay_button(text_name, icon("play"), _QUIET, actions.on_replay(message, version))
 
 
@@ -82,17 +82,17 @@ def retry(actions: Actions, message: rx.Var[int]) -> rx.Component:
 
 
 def retry_quietly(actions: Actions, message: rx.Var[int]) -> rx.Component:
-    """Asks for another version of a reply with which all is well."""
+    """Asks for another version of a complete reply, with a smaller button."""
     return _quiet_button("again", words.RETRY, actions.on_retry(message))
 
 
 def go_on(actions: Actions, message: rx.Var[int]) -> rx.Component:
-    """Lets a reply that was cut off go on."""
+    """Continues a reply that was cut off."""
     return _button(icon("onward", "size-3.5"), words.CONTINUE, actions.on_continue(message), words.CONTINUE)
 
 
 def edit(text_name: rx.Var[str]) -> rx.Component:
-    """Brings one's message to the composer, to be edited there."""
+    """Puts a person's own message into the composer, to be edited there."""
     return rx.el.button(
         icon("pencil"),
         type="button",
@@ -107,7 +107,7 @@ def edit(text_name: rx.Var[str]) -> rx.Component:
 
 
 def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:
-    """Takes a message away, once a second press says that it is meant."""
+    """Deletes a message, after a second press to confirm."""
     return rx.el.details(
         rx.el.summary(
             icon("bin"),
@@ -125,7 +125,7 @@ def delete(actions: Actions, message: rx.Var[int]) -> rx.Component:
 
 
 def versions(actions: Actions, message: rx.Var[int], shown: rx.Var[int], count: rx.Var[int]) -> rx.Component:
-    """Leads through the versions of a reply that was retried."""
+    """Steps through the versions of a reply that was retried."""
 
     def step(name: str, label: str, to: Any, is_end: Any) -> rx.Component:
         return rx.el.button(

@@ -1,4 +1,4 @@
-"""The wrappers of the components written in JavaScript, in `assets/`."""
+"""Wrappers for the components that are written in JavaScript, in `assets/`."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class _MessageText(rx.Component):
     lib_dependencies: list[str] = [
         "streamdown@2.7.1",
         "@streamdown/code@2.0.0",
-        # For mathematics; not @streamdown/math, which has the browser parse what the page's policy refuses.
+        # For mathematics. Not @streamdown/math: it lets the browser parse what the page's policy refuses.
         "katex@0.16.27",
         "remark-math@6.0.0",
         "hast-util-from-html@2.0.3",
@@ -64,7 +64,7 @@ class _MessageText(rx.Component):
     words: rx.Var[dict[str, str]]
 
     def add_custom_code(self) -> list[str]:
-        """The words, one object for all texts: another one would have each text rendered anew."""
+        """The words, one object for all texts: a new object would make each text render again."""
         return [f"const {_MARKDOWN_WORDS} = {json.dumps(words.MARKDOWN)};"]
 
 
@@ -137,7 +137,7 @@ class _ThreadList(rx.Component):
     on_search: rx.EventHandler[_query_spec]
 
     def add_custom_code(self) -> list[str]:
-        """The words, outside of the page's function: the same object each time, so that nothing is drawn anew."""
+        """The words, outside of the page's function: always the same object, so that nothing renders again."""
         return [f"const {_LIST_WORDS} = {json.dumps(words.THREAD_LIST)};"]
 
 
@@ -164,7 +164,7 @@ def passing(*children: rx.Component, seconds: float, on_over: Any, **props: Any)
 
 
 def thread_list() -> rx.Component:
-    """The threads in the sidebar, the tab's own marked among them, and the field that narrows them."""
+    """The threads in the sidebar, with the tab's own marked, and the field that searches them."""
     return _ThreadList.create(
         threads=Viewer.threads,
         fresh=Viewer.fresh,
@@ -176,17 +176,17 @@ def thread_list() -> rx.Component:
 
 
 def attention() -> rx.Component:
-    """Tells the server whether somebody looks at the end of the thread, and that they type; shows nothing."""
+    """Tells the server whether somebody looks at the end of the thread, and whether they type; shows nothing."""
     return _Attention.create(opened=Presence.opened, on_look=Presence.look, on_type=Presence.type)
 
 
 def _name_in_browser(var: Any) -> str:
-    """A var's name in the browser, which Reflex marks with a suffix of its own."""
+    """A var's name in the browser, which has Reflex's suffix."""
     return str(var).rpartition(".")[2]
 
 
 def transcript_feed(on_gap: Callable[..., Any]) -> rx.Component:
-    """Brings the frames of `Live` to the page; `on_gap(name, have)` asks for what follows `have` in a text."""
+    """Passes the frames of `Live` to the page; `on_gap(name, have)` asks for the text that follows `have`."""
     return _TranscriptFeed.create(
         state=Live.get_full_name(),
         text_field=_name_in_browser(Live.f),
@@ -202,7 +202,7 @@ def _from_feed(hook: str, name: str) -> rx.Var[Any]:
 
 
 def entries() -> rx.vars.ArrayVar[list[Entry]]:
-    """The transcript's rows that the browser has, oldest first."""
+    """The rows of the transcript that the browser has, oldest first."""
     return _from_feed("useEntries", "entries").to(list[Entry])
 
 
@@ -211,8 +211,8 @@ def message_text(
 ) -> rx.Component:
     """The text called `name`, as it grows.
 
-    While a live one has no character yet, `reason` says what it waits for, or `thinking` and for how long, counted from
-    `since`, in seconds since the epoch.
+    While a live text is empty, it shows the `reason` why it waits, or `thinking` and how long it has waited. That time
+    counts from `since`, in seconds since the epoch.
     """
     return _MessageText.create(
         name=name,
@@ -228,12 +228,12 @@ def message_text(
 
 
 def replay_button(name: rx.Var[str], mark: rx.Component, class_name: str, on_replay: Any) -> rx.Component:
-    """A button that shows the text called `name` again as it grew; `on_replay` asks for its timeline."""
+    """A button that replays how the text called `name` grew; `on_replay` asks for its timeline."""
     return _ReplayButton.create(mark, name=name, label=words.REPLAY, class_name=class_name, on_replay=on_replay)
 
 
 def copy_text(name: rx.Var[str], mark: rx.Component, done_mark: rx.Component, class_name: str) -> rx.Component:
-    """A button that copies the text called `name`; `done_mark` takes the place of `mark` for a moment after it."""
+    """A button that copies the text called `name`, and then shows `done_mark` in place of `mark` for a moment."""
     return _CopyText.create(
         mark,
         done_mark,
@@ -245,7 +245,7 @@ def copy_text(name: rx.Var[str], mark: rx.Component, done_mark: rx.Component, cl
 
 
 def local_time(at: rx.Var[int], class_name: str, *, is_alone: bool = True) -> rx.Component:
-    """The time `at`, in seconds since the epoch, in the reader's language and zone; alone it tells the day too."""
+    """The time `at`, in seconds since the epoch, in the reader's language and zone; with `is_alone`, also the day."""
     return _LocalTime.create(at=at, alone=is_alone, class_name=class_name)
 
 
@@ -255,9 +255,9 @@ def local_day(at: rx.Var[int], class_name: str) -> rx.Component:
 
 
 def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_earlier: Callable[..., Any]) -> rx.Component:
-    """The transcript's box, which stays at its end while the reader is there; another `key` starts at the end again.
+    """The transcript's box, which stays at its end while the reader is there; a new `key` starts at the end again.
 
-    `on_earlier(message)` asks for the messages before one.
+    `on_earlier(message)` asks for the messages before that one.
     """
     return _ScrollFollow.create(
         *children,

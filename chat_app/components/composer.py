@@ -58,8 +58,8 @@ def from_composer_js(name: str) -> rx.Var:
 def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored: Any, refused: Any) -> rx.Component:
     """The form; `on_send(text, nonce)` gets each message and `on_edit(message, text, nonce)` each edit.
 
-    The nonce is made in the browser, one for each, and comes back in `stored` or `refused`. Until then the composer
-    keeps the text and sends it again after each loss of the connection, so that it is stored once.
+    The browser makes a nonce for each, which comes back in `stored` or `refused`. Until then the composer keeps the
+    text and sends it again after each loss of the connection; the nonce lets it be stored only once.
     """
     return _Composer.create(
         me=Viewer.me,
@@ -89,7 +89,7 @@ def hint() -> rx.Component:
 
 
 def read_only() -> rx.Component:
-    """Stands in for the composer where a person may not write."""
+    """Replaces the composer for a person who may not write."""
     return rx.el.p(
         words.READ_ONLY,
         class_name="mx-auto w-full max-w-3xl px-3 pb-5 pt-3 text-center text-sm text-muted-foreground md:px-6",
@@ -97,5 +97,5 @@ def read_only() -> rx.Component:
 
 
 def forget_drafts() -> rx.Component:
-    """Removes what was written and not sent from the browser of somebody who was signed out."""
+    """Removes unsent drafts from the browser of a person who was signed out."""
     return _ForgetDrafts.create()

@@ -1,4 +1,4 @@
-"""Reply details: what the dialog about a reply shows, as it was when the dialog was opened."""
+"""Reply details: a dialog with facts about a reply, as they were when the dialog was opened."""
 
 import dataclasses
 from datetime import datetime
@@ -15,13 +15,13 @@ from chat_app.state import MessageId, remote, thread_in_address, update_vars, wh
 from chat_app.threads.reply_views import AttemptDetails
 
 UNKNOWN = -1
-"""In the place of a number that is not known, or not yet."""
+"""Stands for a number that is not known, or not known yet."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AttemptLine:
-    """An attempt at a reply, as the dialog shows it: times in seconds, `asked` since the epoch, `rate` in characters
-    a second."""
+    """An attempt at a reply, as the dialog shows it. Times are in seconds, `asked` since the epoch; `rate` is in
+    characters per second."""
 
     number: int
     kind: str
@@ -45,14 +45,14 @@ class Details(rx.State):
 
     @remote
     async def look(self, message_id: MessageId) -> None:
-        """Read what the attempts at a reply took, for the dialog that opens."""
+        """Read the details of a reply's attempts, for the dialog that opens."""
         found = await services().replies.attempts(await who_asks(self), thread_in_address(self), message_id)
         async with self:
             update_vars(self, attempts=[_line(attempt) for attempt in found])
 
     @remote
     async def forget(self) -> None:
-        """Let go of all, for the dialog is closed."""
+        """Drop the details, because the dialog was closed."""
         async with self:
             update_vars(self, attempts=[])
 
@@ -130,7 +130,7 @@ def _attempt(line: AttemptLine) -> rx.Component:
 
 
 def details_dialog() -> rx.Component:
-    """The dialog; it shows what was so when it was opened."""
+    """The dialog; it shows the state at the time it was opened."""
     return dialog(
         DETAILS,
         words.DETAILS_TITLE,

@@ -1,4 +1,4 @@
-"""Dialogs, and the buttons that open and close them: the browser's own, which move the focus and heed Escape."""
+"""Dialogs and the buttons that open and close them. They are the browser's own, which handle focus and Escape."""
 
 from typing import Any
 
@@ -27,19 +27,19 @@ class _Dialog(rx.el.Dialog):
 
 
 def opens(dialog_id: str) -> dict[str, Any]:
-    """The attributes that make a button open this dialog; `on_click` is free for the page."""
+    """The attributes that make a button open this dialog; the page may still use `on_click`."""
     return {"data-dialog": dialog_id, "aria-haspopup": "dialog", "onClickCapture": from_dialogs_js("openDialog")}
 
 
 def closes() -> dict[str, Any]:
-    """The attributes that make a button close the dialog around it; `on_click` is free for the page."""
+    """The attributes that make a button close the dialog around it; the page may still use `on_click`."""
     return {"onClickCapture": from_dialogs_js("closeDialog")}
 
 
 def dialog(dialog_id: str, title: str | rx.Var[str], *children: rx.Component, **props: Any) -> rx.Component:
-    """A modal dialog; `on_close` is called however it is closed. What was typed or shown in it is gone then.
+    """A modal dialog; `on_close` is called however it is closed. Closing it removes what was typed or shown in it.
 
-    Its first field or button has the focus at first.
+    When it opens, its first field or button gets the focus.
     """
     return _Dialog.create(
         rx.el.h2(title, id=f"{dialog_id}-title", class_name="pe-8 text-base font-semibold tracking-tight"),
@@ -65,7 +65,7 @@ def dialog(dialog_id: str, title: str | rx.Var[str], *children: rx.Component, **
 
 
 def confirm(dialog_id: str, title: str, text: str, word: str, on_confirm: Any) -> rx.Component:
-    """Asks once more; `word` on the button says what is about to happen."""
+    """A dialog that asks for confirmation; `word` on its button says what will happen."""
     return dialog(
         dialog_id,
         title,

@@ -1,4 +1,4 @@
-"""The pages for what goes wrong."""
+"""The error pages."""
 
 import reflex as rx
 from reflex.vars.function import ArgsFunctionOperation
@@ -29,7 +29,7 @@ def _apology(title: str, text: str, way_out: rx.Component) -> rx.Component:
 
 
 def not_found() -> rx.Component:
-    """Fills the main part of the page where a thread would be."""
+    """Fills the main part of the page if there is no such thread or page."""
     return _apology(
         words.NOT_FOUND_TITLE,
         words.NOT_FOUND_TEXT,
@@ -38,14 +38,14 @@ def not_found() -> rx.Component:
 
 
 def no_invite() -> rx.Component:
-    """Fills the page of an invite that brings nobody any more."""
+    """Fills the page of an invite that no longer works."""
     return _apology(
         words.NO_INVITE_TITLE, words.NO_INVITE_TEXT, ReactRouterLink.create(words.TO_START, to="/", class_name=_BUTTON)
     )
 
 
 def signed_out() -> rx.Component:
-    """Fills the main part of every page of somebody who was signed out."""
+    """Fills the main part of every page for a person who was signed out."""
     return rx.fragment(forget_drafts(), _apology(words.SIGNED_OUT_TITLE, words.SIGNED_OUT_TEXT, _reload_button()))
 
 
@@ -59,7 +59,7 @@ def _reload_button() -> rx.Component:
 
 
 def page_error_boundary() -> rx.Component:
-    """Stands in for the page when React fails on it; the server is told, the person is not shown a stack."""
+    """Replaces the page when React fails on it. The server is told; the person sees no stack trace."""
     fallback = rx.el.main(
         _apology(
             words.BROKEN_TITLE,

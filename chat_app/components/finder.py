@@ -1,4 +1,4 @@
-"""Finding a thread by its title: what the sidebar's field asks for beyond the threads that are listed."""
+"""Finding a thread by its title: the sidebar's search, beyond the threads that are listed."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ Query = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Finder(rx.State):
-    """What the server has found for this tab's sidebar."""
+    """The threads that the server has found for this tab's sidebar."""
 
     found: tuple[str, list[SidebarRow]] = ("", [])
-    """The query, and the threads for it."""
+    """The query, and the threads that match it."""
 
     @remote
     async def find(self, query: Query) -> None:
-        """Find the threads whose titles have these words."""
+        """Find the threads whose titles match the query."""
         lines = await services().directory.find(await who_asks(self), query)
         async with self:
             self.found = (query, [sidebar_row_of(line) for line in lines])

@@ -56,7 +56,7 @@ _PATHS = {
     "river": ("M5 4c0 6.5 7 6 7 12v5", "M19 4c0 6.5-7 6-7 12", "M12 4v5"),
 }
 
-# As attributes: Reflex makes a style sheet of the presentational ones when they are props.
+# As attributes: Reflex turns the presentational ones into a style sheet if they are props.
 _SVG = {"viewBox": "0 0 24 24", "aria-hidden": "true", "focusable": "false"}
 
 
@@ -66,7 +66,7 @@ def icon_paths(*names: str) -> dict[str, tuple[str, ...]]:
 
 
 def icon(name: str, class_name: str = "size-4") -> rx.Component:
-    """The icon `name`, for the eye alone: what it stands for is said by the text or the label beside it."""
+    """The icon `name`. Screen readers skip it: the text or the label beside it says what it means."""
     return rx.el.svg(
         *(rx.el.path(d=path) for path in _PATHS[name]),
         class_name=f"shrink-0 {class_name}",
@@ -82,7 +82,7 @@ def icon(name: str, class_name: str = "size-4") -> rx.Component:
 
 
 def stop_icon(class_name: str = "size-3") -> rx.Component:
-    """The full square that stops what runs."""
+    """The filled square of a stop button."""
     return rx.el.svg(
         rx.el.rect(x="4", y="4", width="16", height="16", rx="3"),
         class_name=f"shrink-0 {class_name}",

@@ -1,4 +1,4 @@
-"""The keyboard: the keys that work anywhere, the sheet that lists them, and the way past what comes first."""
+"""The keyboard: the keys that work anywhere, the dialog that lists them, and the link that skips the sidebar."""
 
 import reflex as rx
 
@@ -18,7 +18,7 @@ class _Keyboard(rx.Component):
 
 
 def keyboard() -> rx.Component:
-    """Listens for the keys, and opens the sheet that lists them."""
+    """Listens for the keys, and holds the dialog that lists them."""
     return rx.fragment(
         _Keyboard.create(),
         dialog(
@@ -40,12 +40,12 @@ def keyboard() -> rx.Component:
 
 
 def shortcuts_button(class_name: str) -> rx.Component:
-    """Opens the sheet."""
+    """Opens the list of shortcuts."""
     return rx.el.button(words.SHORTCUTS, type="button", class_name=class_name, custom_attrs=opens(SHEET))
 
 
 def skip_link() -> rx.Component:
-    """The first thing that Tab reaches: it leads past the sidebar."""
+    """The first element that Tab reaches: it skips the sidebar."""
     return rx.el.a(
         words.SKIP,
         href=f"#{MAIN_ID}",

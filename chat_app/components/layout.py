@@ -1,4 +1,4 @@
-"""The layout: where sidebar and main part stand, and what surrounds every page."""
+"""The layout: the places of sidebar and main part, and what surrounds every page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +16,9 @@ from chat_app.state import Viewer
 def shell(
     sidebar: rx.Component, title: rx.Var[str] | str, title_button: rx.Component | None, *main: rx.Component
 ) -> rx.Component:
-    """The page: the sidebar beside the main part, or over it as a drawer where there is no room for both.
+    """The page: the sidebar beside the main part, or over it as a drawer if there is no room for both.
 
-    `title_button` stands at the end of the title's line. Who was signed out sees neither it nor the main part.
+    `title_button` is at the end of the title's line. A person who was signed out sees neither it nor the main part.
     """
     return rx.el.div(
         skip_link(),
@@ -41,12 +41,12 @@ def shell(
 
 
 def app_wraps(on_gap: Callable[..., Any]) -> dict[tuple[int, str], Callable[[bool], rx.Component | None]]:
-    """What surrounds every page, in the place of Reflex's own error page, connection banner and toasts.
+    """What surrounds every page, instead of Reflex's own error page, connection banner and toasts.
 
-    `on_gap(name, have)` is called while a text on the page, `name`, lacks what follows its first `have` code points.
+    `on_gap(name, have)` is called while the text `name` on the page lacks what follows its first `have` code points.
     """
     return {
         (55, "ErrorBoundary"): lambda _: page_error_boundary(),
-        # The feed is here because a page itself may come to life after its first updates have arrived.
+        # The feed is here because a page may only mount after its first updates have arrived.
         (5, "Overlay"): lambda _: rx.fragment(transcript_feed(on_gap), connection()),
     }

@@ -1,4 +1,4 @@
-"""The notices: what the page has to say for itself, and to whom does not look at it."""
+"""The notices: what the page says about itself, and what it tells people who do not look at it."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ def _name(text: str) -> rx.Component:
 
 
 def demo_notice() -> rx.Component:
-    """Says, while the demo model answers, that it does and how to use a real one."""
+    """While the demo model answers, says so, and how to use a real one."""
     return rx.cond(
         Viewer.is_demo,
         rx.el.p(
             words.DEMO_NOTICE,
-            rx.el.span(  # for whoever runs the server, who is not on a phone
+            rx.el.span(  # for the person who runs the server, who is not on a phone
                 words.DEMO_NOTICE_BEFORE,
                 _name("OPENAI_API_KEY"),
                 words.DEMO_NOTICE_BETWEEN,
@@ -54,12 +54,12 @@ def notice() -> rx.Component:
 
 
 def notice_line() -> rx.Component:
-    """Shows the notice in a dialog, which stands before the page's own."""
+    """Shows the notice in a dialog, which covers the page's own notice."""
     return rx.cond(Viewer.notice != "", rx.el.div(_notice(), role="alert"))
 
 
 def unsaved() -> rx.Component:
-    """Says, while the database is away for too long, that what is shown is not stored."""
+    """While the database is away for too long, says that what is shown is not stored."""
     return rx.el.div(
         rx.cond(
             Transcript.is_unsaved,
@@ -110,7 +110,7 @@ class _NoticeButton(rx.Component):
 
 
 def connection() -> rx.Component:
-    """A small sign, as long as the server cannot be reached; and what makes a dead connection anew at once."""
+    """A small sign while the server cannot be reached; it also replaces a dead connection at once."""
     return _Connection.create(
         is_down=has_connection_errors,
         answered=Presence.answered,
@@ -133,5 +133,5 @@ def tidings() -> rx.Component:
 
 
 def notice_button(class_name: str) -> rx.Component:
-    """Asks for notices of the system when one's replies are done."""
+    """Turns on system notifications for when this person's replies are done."""
     return _NoticeButton.create(words=words.TIDINGS, icons=icon_paths("bell", "bellOff"), class_name=class_name)

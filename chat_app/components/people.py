@@ -1,4 +1,4 @@
-"""The people on a thread: who is here, who is typing, and how many watch a reply."""
+"""The people on a thread: who is here, who is typing, and how many tabs watch a reply."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from chat_app.state import Presence, Viewer
 
 _HERE = "people-here"
 _FACES = 3
-"""People whose marks the header shows."""
+"""How many people's marks the header shows."""
 
 
 def _face(person: Any) -> rx.Component:
@@ -41,7 +41,7 @@ def _person(person: Any) -> rx.Component:
 
 
 def people_here() -> rx.Component:
-    """A few of those who are on the thread, and how many; pressed, it names them. Nothing while nobody else is."""
+    """A button with a few of the people on the thread and their number; it opens their names. Hidden for one alone."""
     people = cast("rx.vars.ArrayVar[list[tuple[int, str, int]]]", Presence.people)
     count = cast("rx.vars.NumberVar[int]", Presence.count)
     more = count - people.length()
@@ -76,7 +76,7 @@ def people_here() -> rx.Component:
 
 
 def typing_line() -> rx.Component:
-    """Who is typing; its place is there while nobody is, so that nothing jumps."""
+    """Who is typing. It takes up its space even if nobody is, so that nothing jumps."""
     names = cast("rx.vars.ArrayVar[list[str]]", Presence.typing)
     count = cast("rx.vars.NumberVar[int]", Presence.typing_count)
     line = rx.fragment(
@@ -95,7 +95,7 @@ def typing_line() -> rx.Component:
 
 
 def viewers() -> rx.Component:
-    """How many tabs watch a reply that is being written, besides the one that asked; nothing where none does."""
+    """How many tabs watch a reply that is being written, besides the driver; hidden if there are none."""
     count = cast("rx.vars.NumberVar[int]", Presence.viewers)
     return rx.cond(
         count > 0,

@@ -1,4 +1,4 @@
-"""Copying, and the one moment in which a secret is shown."""
+"""Copy buttons, and a field that shows a secret once."""
 
 import reflex as rx
 
@@ -8,7 +8,7 @@ from chat_app.components.icons import icon
 
 
 def copy_button(word: str, path: rx.Var[str] | str = "") -> rx.Component:
-    """Copies the address of a path of this site, or, without one, what stands in the field beside it."""
+    """Copies the address of a path of this site or, without a path, the content of the field beside it."""
     return rx.el.button(
         icon("copy"),
         rx.el.span(word, class_name="copy-word"),
@@ -20,13 +20,13 @@ def copy_button(word: str, path: rx.Var[str] | str = "") -> rx.Component:
 
 
 def shown_once(field_id: str, label: str, text: str) -> rx.Component:
-    """A field for a secret that its owner is to take along now; not seen until `rx.set_value` fills it."""
+    """A field for a secret that its owner must copy now; hidden until `rx.set_value` fills it."""
     return rx.el.div(
         rx.el.div(
             rx.el.input(
                 id=field_id,
                 read_only=True,
-                placeholder=" ",  # by which the style knows that it is empty
+                placeholder=" ",  # lets the style sheet see whether it is empty
                 class_name=f"{FIELD} flex-1 font-mono text-xs",
                 custom_attrs={"aria-label": label, "spellCheck": "false"},
             ),

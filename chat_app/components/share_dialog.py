@@ -1,7 +1,7 @@
-"""Sharing: what the dialog about a thread's members shows, and what can be done there.
+"""Sharing: the dialog about a thread's members.
 
-A dialog shows what was so when it was opened, and again after each deed in it. An invite's secret is in no var: it is
-sent once, to the field that shows it.
+It is read when it is opened, and again after each change made in it. No var holds an invite's secret: it is sent once,
+to the field that shows it.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ LASTS = {
     "week": timedelta(weeks=1),
     "month": timedelta(days=30),
 }
-"""How long an invite can be asked to last."""
+"""How long an invite can last."""
 
 INVITE_LINK_ID = "invite-link"
 """The id of the field that shows the link of a new invite."""
@@ -44,7 +44,7 @@ Digits = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")]
 
 @dataclasses.dataclass(frozen=True)
 class MemberLine:
-    """A member, as the dialog lists them."""
+    """A member in the dialog's list."""
 
     id: int
     name: str
@@ -62,54 +62,54 @@ class InviteLine:
 
 
 class Sharing(rx.State):
-    """The dialog about who belongs to this tab's thread."""
+    """The dialog about the members of this tab's thread."""
 
     thread: str = ""
-    """Whose members and invites these are."""
+    """The thread whose members and invites these are."""
     members: list[MemberLine] = []
     invites: list[InviteLine] = []
 
     @remote
     async def look(self) -> None:
-        """Read who belongs to the thread, for the dialog that opens."""
+        """Read the members of the thread, for the dialog that opens."""
         await self._refresh()
 
     @remote
     async def forget(self) -> None:
-        """Let go of all, for the dialog is closed."""
+        """Drop the lists, because the dialog was closed."""
         async with self:
             update_vars(self, thread="", members=[], invites=[])
 
     @remote
     async def set_visibility(self, visibility: Found) -> None:
-        """Say who finds the thread besides its members."""
+        """Set who can open the thread besides its members."""
         await services().members.set_visibility(await who_asks(self), thread_in_address(self), Visibility(visibility))
         await self._refresh()
 
     @remote
     async def make_invite(self, role: Given, lasts: Lasts) -> Any:
-        """Make an invite and show its link, this once."""
+        """Make an invite and show its link, only once."""
         thread_id = thread_in_address(self)
         _, secret = await services().members.invite(await who_asks(self), thread_id, MemberRole(role), LASTS[lasts])
         await self._refresh()
-        # The browser's own word for where it is, as its handshake gave it.
+        # The origin of the page, as the browser's handshake gave it.
         return rx.set_value(INVITE_LINK_ID, f"{self.router.headers.origin}/join/{secret}")
 
     @remote
     async def withdraw(self, invite_id: Id) -> None:
-        """Let an invite bring nobody any more."""
+        """Withdraw an invite: nobody can join by it any more."""
         await services().members.withdraw(await who_asks(self), thread_in_address(self), invite_id)
         await self._refresh()
 
     @remote
     async def set_role(self, member_id: Id, role: Given) -> None:
-        """Make a member a viewer or a viewer a member."""
+        """Make a member a viewer, or a viewer a member."""
         await services().members.set_role(await who_asks(self), thread_in_address(self), member_id, MemberRole(role))
         await self._refresh()
 
     @remote
     async def remove(self, member_id: Id) -> None:
-        """Make somebody a stranger to the thread."""
+        """Remove somebody from the thread."""
         await services().members.remove(await who_asks(self), thread_in_address(self), member_id)
         await self._refresh()
 
@@ -121,7 +121,7 @@ class Sharing(rx.State):
 
     @remote
     async def leave(self) -> Any:
-        """Be a member no more, and go home."""
+        """Leave the thread, and go home."""
         await services().members.leave(await who_asks(self), thread_in_address(self))
         return rx.redirect("/", replace=True)
 
@@ -186,7 +186,7 @@ def _select(label: str | rx.Var[str], options: dict[str, str], **props: Any) -> 
 
 
 def _removal(member: MemberLine) -> rx.Component:
-    """Takes a second press, which says that it is meant."""
+    """Removes a member, after a second press to confirm."""
     return rx.el.details(
         rx.el.summary(
             icon("close"),
@@ -320,7 +320,7 @@ def _invites() -> rx.Component:
 
 
 def share_dialog() -> rx.Component:
-    """Shows who belongs to the thread; who may share it can change that."""
+    """Shows the thread's members; people who may share the thread can also change them."""
     return rx.fragment(
         dialog(
             SHARE,
@@ -332,7 +332,7 @@ def share_dialog() -> rx.Component:
                     Transcript.visibility != "private",
                     rx.el.div(copy_button(words.COPY_THREAD_LINK, f"/t/{Transcript.thread}")),
                 ),
-                # Not what was read of the thread before this one.
+                # Not the lists of another thread that the tab showed before.
                 rx.cond(
                     Sharing.thread == Transcript.thread,
                     rx.fragment(_members(), rx.cond(may(Verb.SHARE), _invites())),

@@ -1,4 +1,4 @@
-"""The sidebar: the brand, the threads, and who I am."""
+"""The sidebar: the brand, the threads, and the person's account."""
 
 from typing import Any
 
@@ -14,19 +14,19 @@ from chat_app.state import Viewer, address_of, remote, who_asks
 
 SIDEBAR_ID = "sidebar"
 ACCOUNT = "/me"
-"""Where one's account is."""
+"""The route of the account page."""
 
 ICON_BUTTON = (
     "inline-flex size-9 shrink-0 cursor-pointer items-center justify-center rounded-lg text-muted-foreground "
     "hover:bg-muted hover:text-foreground"
 )
 
-# Below the width where the sidebar has room of its own it is a popover, which the browser opens, traps and closes.
+# On a narrow page the sidebar is a popover, which the browser opens and closes.
 _CLOSE = rx.Var(f'() => document.getElementById("{SIDEBAR_ID}")?.hidePopover()')
 
 
 class Sidebar(rx.State):
-    """What a person begins from the sidebar."""
+    """What a person can do in the sidebar."""
 
     @remote
     async def new_thread(self) -> Any:
@@ -45,12 +45,12 @@ def _popover_button(name: str, label: str, action: str) -> rx.Component:
 
 
 def open_button() -> rx.Component:
-    """Shows the sidebar where it is a drawer."""
+    """Opens the sidebar if it is a drawer."""
     return _popover_button("menu", words.OPEN_SIDEBAR, "show")
 
 
 def person_dot(hue: rx.Var[int] | int) -> rx.Component:
-    """A dot of somebody's colour, for the eye alone."""
+    """A dot in somebody's colour; screen readers skip it."""
     return rx.el.span(class_name="person-dot size-2.5 shrink-0 rounded-full", style={"--hue": hue})
 
 
@@ -80,7 +80,7 @@ def _color_mode_button() -> rx.Component:
 
 
 def brand() -> rx.Component:
-    """The mark and the name, which lead to the start."""
+    """The logo and the name, which link to the home page."""
     return ReactRouterLink.create(
         rx.el.span(
             icon("river", "size-4.5"),

@@ -1,4 +1,4 @@
-"""The theme: what Tailwind is told of the colours and fonts in `assets/theme.css`, and what every page's head loads."""
+"""The theme: the colours and fonts of `assets/theme.css` for Tailwind, and what every page's head loads."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -47,23 +47,23 @@ TAILWIND_CONFIG: TailwindConfig = {
 STYLESHEETS = ["/theme.css"]
 
 
-# The browser's frame has the page's colour: `--background` of assets/theme.css, as it can be said there.
+# The browser's frame has the page's colour: `--background` of assets/theme.css, in a form that a meta element takes.
 _FRAMES = {"light": "#fbfdfd", "dark": "#13191c"}
 _SHARE_IMAGE = "/share.png"
 _LOCAL = ("localhost", "127.", "[::1]")
 
 
 def public_address(origins: Sequence[str]) -> str:
-    """The first of these origins that others than this machine can reach; "" if there is none."""
+    """The first of these origins that other machines can reach; "" if there is none."""
     reachable = (origin for origin in origins if origin != "*" and not urlsplit(origin).netloc.startswith(_LOCAL))
     return next(reachable, "")
 
 
 def head(address: str) -> list[rx.Component]:
-    """What every page's head holds: icons, what a link to it shows elsewhere, the early choice of light or dark.
+    """The head of every page: icons, the preview of a link to it, and the early choice of light or dark.
 
-    A link's preview says what Tributary is and never which thread it leads to, for whoever may not read it may see the
-    preview. Its image needs a whole address, which begins with `address`.
+    The preview says what Tributary is and never names the thread, because people who may not read the thread may see
+    the preview. Its image needs an absolute URL, which begins with `address`.
     """
     preview = {
         "og:type": "website",

@@ -1,4 +1,4 @@
-"""The menu of a thread: what a person can do with all of it, each only where they may."""
+"""The menu of a thread: what a person can do with the whole thread; each item shows only if they may do it."""
 
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -31,20 +31,20 @@ _MENU, _RENAME, _CLEAR, _LEAVE, _DELETE = (
 _ITEM = "flex w-full cursor-pointer items-center gap-2.5 rounded-lg px-3 py-2 text-start text-sm hover:bg-muted"
 
 Title = Annotated[str, Field(max_length=1000)]
-"""What a title can be said to be; whether it can be one is for `threads` to say."""
+"""A title as a page may send it; `threads.threads` decides whether it is valid."""
 
 
 class ThreadMenu(rx.State):
-    """What a person does with all of this tab's thread."""
+    """What a person does with the whole thread of this tab."""
 
     @remote
     async def rename(self, title: Title) -> None:
-        """Give this thread another title."""
+        """Change this thread's title."""
         await services().threads.rename(await who_asks(self), thread_in_address(self), title)
 
     @remote
     async def clear(self) -> None:
-        """Take all messages of this thread away for everybody."""
+        """Delete all messages of this thread, for everybody."""
         await services().threads.clear(await who_asks(self), thread_in_address(self))
 
 
@@ -60,7 +60,7 @@ def _item(icon_name: str, word: str | rx.Var[str], dialog_id: str, tone: str = "
 
 
 def _download() -> rx.Component:
-    """A link to the thread as a file; in development it is not the page's own server that has it."""
+    """A link to the thread as a file; in development another server than the page's has it."""
     port = "" if is_prod_mode() else str(urlsplit(rx.config.get_config().api_url).port)
     return rx.el.a(
         icon("download", "size-4.5"),
@@ -102,7 +102,7 @@ def _rename() -> rx.Component:
         rx.el.form(
             rx.el.input(
                 name="title",
-                # The field is its own; it begins anew with each title.
+                # The field keeps its own value; a new key resets it to the new title.
                 key=Transcript.title,
                 default_value=Transcript.title,
                 max_length=TITLE_LENGTH,
@@ -123,7 +123,7 @@ def _rename() -> rx.Component:
 
 
 def thread_menu() -> rx.Component:
-    """The button at the end of the title's line, its menu, and the dialogs that this leads to."""
+    """The button at the end of the title's line, its menu, and the dialogs that the menu opens."""
     return rx.cond(
         may(Verb.READ),
         rx.el.div(
@@ -140,7 +140,7 @@ def thread_menu() -> rx.Component:
             confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, ThreadMenu.clear),
             confirm(_LEAVE, words.LEAVE_TITLE, words.LEAVE_TEXT, words.LEAVE, Sharing.leave()),
             confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, Undo.delete_thread),
-            # Another thread is another menu: a dialog that is open over this one must not act on that one.
+            # A new menu for each thread: a dialog that is open for one thread must not act on the next.
             key=Transcript.thread,
         ),
     )

@@ -1,4 +1,4 @@
-"""The dialog about how the AI takes part in a thread: which messages it answers, which model it is, in what pieces."""
+"""The settings dialog of a thread: which messages the AI answers, which model answers, and in what pieces."""
 
 from typing import Annotated, Any, cast
 
@@ -20,15 +20,15 @@ _GRANULARITIES = ("", *Granularity)
 
 SettingName = Annotated[str, Field(max_length=40)]
 SettingValue = Annotated[str, Field(max_length=MODEL_LENGTH)]
-"""Whether there is such a setting, and whether it can have this value, is for `data.models.ThreadSettings` to say."""
+"""A setting as a page may send it; `data.models.ThreadSettings` decides whether it exists and the value is valid."""
 
 
 class Settings(rx.State):
-    """What the owner of this tab's thread sets in the dialog."""
+    """The settings that the owner of this tab's thread changes in the dialog."""
 
     @remote
     async def configure(self, name: SettingName, value: SettingValue) -> None:
-        """Change one setting of this thread, from its next reply on; the others stay."""
+        """Change one setting of this thread, from its next reply on; the other settings stay."""
         await services().threads.configure(await who_asks(self), thread_in_address(self), {name: value})
         await tell(self, "")
 
@@ -61,7 +61,7 @@ def _choice(label: str, text: str, *options: rx.Component, **props: Any) -> rx.C
 
 
 def thread_settings() -> rx.Component:
-    """The dialog with the settings; each change is stored at once."""
+    """The dialog; each change is stored at once."""
     models = cast("rx.vars.ArrayVar[list[str]]", Viewer.models)
     return dialog(
         SETTINGS,

@@ -20,7 +20,7 @@ _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
 
 
 class _RowView:
-    """What is known of a message on the page, as vars."""
+    """A message on the page, as vars."""
 
     def __init__(self, row: rx.Var[Row], context: "_Context") -> None:
         parts = cast("rx.vars.ArrayVar[Row]", row)
@@ -39,10 +39,10 @@ class _RowView:
         is_theirs = self.is_mine | (self.author == -cast("rx.vars.NumberVar[int]", context.me))
         self._rights = cast("rx.vars.ArrayVar[list[str]]", context.rights)
         self.may_delete = self.may(Verb.CLEAR) | (self.may(Verb.POST) & is_theirs)
-        """All where one may clear; else what one wrote, and the replies that one asked for."""
+        """A person who may clear the thread may delete every message; others their own, and replies they asked for."""
 
     def may(self, verb: Verb) -> rx.Var[bool]:
-        """Whether whoever looks may do this with the thread; the services ask again."""
+        """Whether the person at this tab may do this with the thread; the services check again."""
         return self._rights.contains(verb.value)
 
     @property
@@ -51,7 +51,7 @@ class _RowView:
 
     @property
     def is_cut_off(self) -> rx.Var[bool]:
-        """Whether there is more to be had of a reply that has ended."""
+        """Whether an ended reply is incomplete, so that it can be continued."""
         return ~self.is_live & ((self.status != "done") | (self.reason != ""))
 
     @property
@@ -60,13 +60,13 @@ class _RowView:
 
     @property
     def is_newest(self) -> rx.Var[bool]:
-        """Whether the version that is shown is the one that can still change."""
+        """Whether the shown version is the newest, the only one that can still change."""
         return self.shown == self.attempt
 
 
 @dataclass(frozen=True)
 class _Context:
-    """What a row takes from around it, as vars, each of which changes for few rows at a time."""
+    """What a row gets from its surroundings, as vars. A change of one of them concerns only a few rows."""
 
     leads: rx.Var[bool]
     shown: rx.Var[int]
@@ -87,7 +87,7 @@ def _time(row: _RowView, class_name: str = "") -> rx.Component:
 
 
 def _tools(row: _RowView, actions: Actions) -> rx.Component:
-    """What can be done with a person's message; over its end, for the message that is looked at."""
+    """The buttons of a person's message, over its end; shown only for the message that is looked at."""
     return rx.el.div(
         action.copy(row.text_name),
         rx.cond(row.is_mine & row.may(Verb.POST), action.edit(row.text_name)),
@@ -156,14 +156,14 @@ def _ending(icon_name: str, tone: str, row: _RowView) -> rx.Component:
 
 
 def _reason(row: _RowView) -> rx.Component:
-    """Why a reply ended otherwise than well."""
+    """Why a reply ended early."""
     return rx.fragment(
         rx.match(
             row.status,
             ("stopped", _ending("halted", "bg-muted text-muted-foreground", row)),
             ("timeout", _ending("clock", "bg-caution-tint text-caution", row)),
             ("error", _ending("warning", "bg-danger-tint text-danger", row)),
-            # Well done needs no word; done with a reason, such as a limit of length, does.
+            # A normal end needs no words; one with a reason, such as a limit of length, does.
             ("done", rx.cond(row.reason != "", _ending("cut", "bg-muted text-muted-foreground", row))),
             rx.fragment(),
         )
@@ -172,7 +172,7 @@ def _reason(row: _RowView) -> rx.Component:
 
 @rx.memo
 def _viewers() -> rx.Component:
-    # A component of its own, which alone is drawn again when somebody comes or goes.
+    # A component of its own, so that only this renders again when somebody comes or goes.
     return viewers()
 
 
@@ -232,7 +232,7 @@ def _message(row: _RowView, actions: Actions) -> rx.Component:
             rx.cond(row.is_mine, _mine(row, actions), _from_person(row, actions)),
         ),
         class_name="message",
-        # So that a tap on it is a look at it, which shows what can be done with it.
+        # So that a tap gives it the focus, which shows its buttons.
         tab_index=-1,
         custom_attrs={
             "data-message": row.message,
@@ -255,7 +255,7 @@ def _unread() -> rx.Component:
 
 
 def _shown(row: rx.vars.ArrayVar[Row]) -> rx.Var[int]:
-    """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
+    """The version that this tab shows: the newest, unless the person has chosen an earlier one."""
     looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
     message = cast("rx.vars.NumberVar[int]", row[0]).to_string()
     shown = f"({looked_at[message]!s} ?? {row[4]!s})"
@@ -263,7 +263,7 @@ def _shown(row: rx.vars.ArrayVar[Row]) -> rx.Var[int]:
 
 
 def _rows(actions: Actions) -> rx.Component:
-    # A component of its own for each, for React skips those of which nothing has changed.
+    # A component for each row, because React skips components that have not changed.
     @rx.memo
     def message_row(
         row: rx.Var[Row],
@@ -371,7 +371,7 @@ def _skeleton() -> rx.Component:
 
 
 def transcript(actions: Actions) -> rx.Component:
-    """The messages, following the newest."""
+    """The messages, scrolled to the newest."""
     return rx.fragment(
         scroll_follow(
             rx.cond(

@@ -1,4 +1,4 @@
-"""Undo: what this tab has deleted last, and the notice that takes it back for some seconds."""
+"""Undo: what this tab deleted last, and the notice that offers to undo it for some seconds."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from chat_app.services import services
 from chat_app.state import MessageId, remote, thread_in_address, update_vars, who_asks
 
 UNDO_SECONDS = 10
-"""How long it is offered to take a deletion back; the server keeps what was deleted for longer."""
+"""How many seconds undo is offered; the server keeps what was deleted for longer."""
 
 
 class Undo(rx.State):
-    """Deletes, and takes it back for as long as that is on offer."""
+    """Deletes messages and threads, and undoes the last deletion while that is offered."""
 
     thread: str = ""
-    """Where this tab has deleted last."""
+    """The thread in which this tab deleted something last; "" if there is nothing to undo."""
     message: int = 0
-    """What it has deleted there; 0 is the thread itself."""
+    """The message that it deleted there; 0 for the thread itself."""
 
     @remote
     async def delete_message(self, message_id: MessageId) -> None:
-        """Take a message away for everybody."""
+        """Delete a message for everybody."""
         thread_id = thread_in_address(self)
         await services().messages.delete(await who_asks(self), thread_id, message_id)
         async with self:
@@ -32,7 +32,7 @@ class Undo(rx.State):
 
     @remote
     async def delete_thread(self) -> Any:
-        """Take this thread away for everybody, and go home."""
+        """Delete this thread for everybody, and go home."""
         thread_id = thread_in_address(self)
         await services().threads.delete(await who_asks(self), thread_id)
         async with self:
@@ -41,7 +41,7 @@ class Undo(rx.State):
 
     @remote
     async def undo(self) -> Any:
-        """Bring back what this tab has deleted last."""
+        """Restore what this tab deleted last."""
         async with self:
             thread_id, message_id = self.thread, self.message
             update_vars(self, thread="", message=0)
@@ -56,13 +56,13 @@ class Undo(rx.State):
 
     @remote
     async def keep_deleted(self) -> None:
-        """Offer no more to undo it."""
+        """Stop offering to undo the deletion."""
         async with self:
             update_vars(self, thread="", message=0)
 
 
 def undo_notice() -> rx.Component:
-    """Says that something was deleted, and takes it back: for some seconds, of each deletion anew."""
+    """Says that something was deleted and offers to undo it, for some seconds after each deletion."""
     return rx.cond(
         Undo.thread != "",
         passing(

@@ -1,7 +1,7 @@
-"""The words on the page, those that JavaScript shows included.
+"""The words on the page, including those that JavaScript shows.
 
-The sentences that tell why something did not happen stand where it is decided: below the page, in the errors of the
-services, and in `state.py`, which tells them. None of those may import what the page is made of.
+Sentences that say why something did not happen are where that is decided: in the errors of the services, and in
+`state.py`, which shows them. Those modules must not import the page's components.
 """
 
 BRAND = "Tributary"
@@ -92,7 +92,7 @@ COPIED = "Copied"
 MARKDOWN = {
     "imageFrom": "Show image from {host}",
     "footnotes": "Notes",
-    # What streamdown itself shows, by its names.
+    # What streamdown itself shows, by its own names.
     "copyCode": "Copy this code",
     "copied": COPIED,
 }
@@ -292,7 +292,7 @@ SHORTCUT_LIST = (
     ("New thread", ("Ctrl", "Shift", "O")),
     ("This list", ("?",)),
 )
-"""What is done, and its keys; on a Mac, ⌘ does what Ctrl does."""
+"""Actions and their keys; on a Mac, ⌘ takes the place of Ctrl."""
 
 NOT_FOUND_TITLE = "There is nothing here"
 NOT_FOUND_TEXT = "This thread does not exist, or it is not open to you."

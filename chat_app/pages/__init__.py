@@ -1,1 +1,1 @@
-"""The pages, one module each, with that page's own substate."""
+"""The pages: one module per page, with the page's own substate."""

@@ -1,4 +1,4 @@
-"""The page of one's account: who one is, tokens for scripts, and signing out."""
+"""The account page: a person's name and colour, tokens for scripts, and signing out."""
 
 import dataclasses
 from typing import Annotated, Any
@@ -17,17 +17,17 @@ from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed
 ROUTE = ACCOUNT
 
 TokenName = Annotated[str, Field(max_length=1000)]
-"""What a token can be said to be called; whether it can be is for `identity` to say."""
+"""A token's name as a page may send it; `people.tokens` decides whether it is valid."""
 PersonName = Annotated[str, Field(max_length=1000)]
-"""What a person can be said to be called; whether they can be is for `identity` to say."""
+"""A person's name as a page may send it; `people.names` decides whether it is valid."""
 Hue = Annotated[str, Field(pattern=r"^[0-9]{1,3}$")]
-"""Degrees, as a form sends them."""
+"""A colour's degrees, as a form sends them."""
 TokenId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenLine:
-    """A token, as the page lists it; `seen` is in seconds since the epoch."""
+    """A token in the page's list; `seen` is when it was last used, in seconds since the epoch."""
 
     id: str
     name: str
@@ -35,22 +35,22 @@ class TokenLine:
 
 
 class Account(rx.State):
-    """What a person does on the page of their account. A token is in no var: it is sent once, to its field."""
+    """What a person does on the account page. No var holds a token: it is sent once, to its field."""
 
     tokens: list[TokenLine] = []
     is_alone: bool = False
-    """Whether all other browsers were signed out just now."""
+    """Whether this person has just signed out all other browsers."""
 
     @by_page_load
     async def show(self) -> None:
-        """Show who this is, what they can choose from, and their tokens; at last, that they were signed out."""
+        """Show the person, their threads and their tokens; when their session ends, that they were signed out."""
         who = await who_asks(self)
         lines = await services().directory.lines(who)
         async with self:
             viewer = await self.get_state(Viewer)
             viewer._recognise(who)
             viewer._list(lines)
-            update_vars(await self.get_state(Transcript), thread="")  # no line of the sidebar is the current one
+            update_vars(await self.get_state(Transcript), thread="")  # the sidebar marks no thread as the current one
         await self._refresh(who)
         if await services().endings.until_ended(who.session):
             async with self:
@@ -59,7 +59,7 @@ class Account(rx.State):
 
     @remote
     async def rename(self, name: PersonName, hue: Hue) -> None:
-        """Take another name and colour."""
+        """Change this person's name and colour."""
         who = await who_asks(self)
         await services().people.rename(who, name, int(hue))
         who = await who_asks(self)
@@ -68,7 +68,7 @@ class Account(rx.State):
 
     @remote
     async def make_token(self, name: TokenName) -> Any:
-        """Make a token and show it, this once."""
+        """Make a token and show it, only once."""
         who = await who_asks(self)
         token = await services().people.add_token(who, name)
         await self._refresh(who)
@@ -83,14 +83,14 @@ class Account(rx.State):
 
     @remote
     async def sign_out_elsewhere(self) -> None:
-        """End all other browsers and all tokens."""
+        """End the sessions of all other browsers, and all tokens."""
         who = await who_asks(self)
         await services().people.sign_out(who, is_everywhere=False)
         await self._refresh(who, is_alone=True)
 
     @remote
     async def sign_out_everywhere(self) -> None:
-        """End this browser too."""
+        """End this browser's session too."""
         await services().people.sign_out(await who_asks(self), is_everywhere=True)
         async with self:
             update_vars(self, tokens=[], is_alone=False)
@@ -105,7 +105,7 @@ class Account(rx.State):
 
 
 def account() -> rx.Component:
-    """The page of one's account."""
+    """The account page."""
     return layout.shell(
         sidebar(),
         words.YOUR_ACCOUNT,

@@ -1,4 +1,4 @@
-"""The home page: it leads to the newest thread, or to a new one."""
+"""The home page: it redirects to the newest thread, or to a new one."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ ROUTE = "/"
 
 
 class Home(rx.State):
-    """The way from `/` to a thread."""
+    """Leads from `/` to a thread."""
 
     @by_page_load
     async def lead(self) -> Any:
-        """Go to the newest thread; on an empty database the seeded conversation begins."""
+        """Go to the newest thread. On an empty database, the seeded conversation begins."""
         thread_id = await services().threads.home(await who_asks(self), tab_of(self), address=address_of(self))
         return rx.redirect(f"/t/{thread_id}", replace=True)
 
 
 def home() -> rx.Component:
-    """What is seen for the moment that it takes to get to a thread."""
+    """What the page shows until the redirect to a thread."""
     return rx.el.main(
         rx.cond(Viewer.notice == "", rx.el.p(words.LOADING)),
         notice(),

@@ -1,4 +1,4 @@
-"""The page of an invite: it makes whoever opens it a member, and leads to the thread."""
+"""The invite page: it adds the person who opens it to the thread, and redirects there."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ ROUTE = "/join/[invite]"
 
 
 class Join(rx.State):
-    """The way from an invite to its thread."""
+    """Leads from an invite to its thread."""
 
     is_unknown: bool = False
 
     @by_page_load
     async def join(self) -> Any:
-        """Become a member and go to the thread; an invite that brings nobody any more says so."""
+        """Join the thread and go there; if the invite no longer works, the page says so."""
         async with self:
             update_vars(self, is_unknown=False)
             update_vars(await self.get_state(Viewer), notice="")
@@ -32,7 +32,7 @@ class Join(rx.State):
             async with self:
                 self.is_unknown = True
             return None
-        # In the place of the address with the secret, so that it is not in the browser's history.
+        # Replaces the address with the secret, which must not stay in the browser's history.
         return rx.redirect(f"/t/{thread_id}", replace=True)
 
 
@@ -42,7 +42,7 @@ def invite_in_address(state: rx.State) -> str:
 
 
 def join() -> rx.Component:
-    """What is seen for the moment that it takes to get to the thread, or why there is no way to it."""
+    """What the page shows until the redirect to the thread, or why there is none."""
     waiting = rx.el.p(words.JOINING, class_name="m-auto text-muted-foreground", role="status")
     return rx.el.main(
         rx.cond(

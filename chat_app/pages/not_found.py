@@ -6,5 +6,5 @@ from chat_app.components import errors
 
 
 def not_found() -> rx.Component:
-    """Says so, and leads back."""
+    """The page: it says that there is nothing here, and links back."""
     return rx.el.main(errors.not_found(), class_name="flex h-dvh bg-background text-foreground antialiased")

@@ -42,13 +42,13 @@ ROUTE = "/t/[thread_id]"
 
 
 Nonce = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
-"""The composer's name of a draft, which makes the same draft sent twice one message."""
+"""The composer's name for a draft, so that a draft that is sent twice becomes one message."""
 ANSWERS = 8
-"""Drafts of which the page still hears what became of them, of either kind."""
+"""How many of the last drafts the page keeps the result of: so many stored ones, and so many refused ones."""
 
 
 class Draft(BaseModel):
-    """What the composer sends."""
+    """A draft, as the composer sends it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -57,15 +57,15 @@ class Draft(BaseModel):
 
 
 class Composer(rx.State):
-    """What a person writes in this tab, and asks of the AI."""
+    """What a person writes in this tab, and what they ask of the AI."""
 
     stored: list[str] = []
     refused: list[str] = []
-    """The nonces of the last drafts that were stored, and of those that the composer is to give back."""
+    """The nonces of the last drafts that were stored, and of those that the composer must give back."""
 
     @remote
     async def send(self, form: dict[str, Any]) -> None:
-        """Post a message; what could not be stored comes back to the composer."""
+        """Post a message; the composer gets back a draft that could not be stored."""
         try:
             draft = Draft.model_validate(form)
         except ValidationError:
@@ -81,7 +81,7 @@ class Composer(rx.State):
 
     @remote
     async def edit(self, message_id: MessageId, text: str, nonce: Nonce) -> None:
-        """Give one's message another text; what could not be stored comes back to the composer."""
+        """Edit this person's message; the composer gets back a draft that could not be stored."""
 
         async def edit() -> None:
             who, thread_id = await who_asks(self), thread_in_address(self)
@@ -90,7 +90,7 @@ class Composer(rx.State):
         await self._settle(nonce, edit())
 
     async def _settle(self, nonce: str, storing: Awaitable[None]) -> None:
-        """Wait until a draft is stored or refused, and tell the page which."""
+        """Wait until a draft is stored or refused, and tell the page the result."""
         notice = ""
         try:
             await storing
@@ -109,12 +109,12 @@ class Composer(rx.State):
 
     @remote
     async def stop(self, message_id: MessageId) -> None:
-        """Stop a reply; its text stays."""
+        """Stop a reply and keep its text."""
         await services().replies.stop(await who_asks(self), thread_in_address(self), message_id)
 
     @remote
     async def retry(self, message_id: MessageId) -> None:
-        """Answer again, in a new version."""
+        """Answer again in a new version."""
         who, thread_id = await who_asks(self), thread_in_address(self)
         await services().replies.retry(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
