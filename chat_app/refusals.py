@@ -113,7 +113,7 @@ class UsedUp(Refusal):
 WORDS: dict[type[Refusal], str] = {
     NotRecognised: "This browser keeps no cookies, so nobody can know who you are. Allow them and reload.",
     SignedOut: "You were signed out. Reload to come back as a new guest.",
-    Unknown: "This does not exist, or is not for you.",
+    Unknown: "This does not exist, or you may not see it.",
     InviteUnknown: "This invite does not work any more. Ask for a new one.",
     NotPermitted: "You may read this thread, but not do that in it.",
     TooMany: "too many connections",

@@ -39,7 +39,7 @@ QUEUE_STANDS = 20
 TAB_NAME_LENGTH = 64
 """How many characters of a tab's name are used; Reflex's own names have 36."""
 
-NO_TIMELINE = "It is not known any more how this reply grew."
+NO_TIMELINE = "How this reply grew is no longer stored."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
 

@@ -85,7 +85,7 @@ EXAMPLES = {
     HTTPStatus.UNAUTHORIZED: NOT_RECOGNISED,
     HTTPStatus.FORBIDDEN: WORDS[NotPermitted],
     HTTPStatus.NOT_FOUND: WORDS[Unknown],
-    HTTPStatus.CONFLICT: "This reply is being answered.",
+    HTTPStatus.CONFLICT: "This reply is still being written.",
     HTTPStatus.GONE: "The text of this earlier attempt was pruned.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY: INVALID,

@@ -46,7 +46,7 @@ AI_NAME = "GPT"
 AI_BADGE = "AI"
 YOU = "you"
 DETAILS = "Details of this reply"
-DETAILS_TITLE = "This reply"
+DETAILS_TITLE = DETAILS
 DETAILS_LOADING = "Looking it up…"
 ATTEMPTS = {"first": "First attempt", "retry": "Another version", "continue": "Continuation"}
 STATUSES = {
@@ -60,15 +60,15 @@ STATUSES = {
 MODEL = "Model"
 STATUS = "Status"
 ASKED = "Asked"
-FIRST_DELTA = "To the first word"
-TOOK = "To the end"
+FIRST_DELTA = "Time to the first word"
+TOOK = "Time to the end"
 RATE = "Speed"
 CHARACTERS_A_SECOND = "characters a second"
 LENGTH = "Length"
 CHARACTERS = "characters"
 TOKENS_IN = "Tokens read"
 TOKENS_OUT = "Tokens written"
-CHUNKS = "Pieces from the model → stored"
+CHUNKS = "Pieces received → stored"
 REPLAY = "Watch it being written again"
 REPLAY_END = "End"
 REPLAY_SPEED = "Speed"
@@ -98,7 +98,7 @@ MARKDOWN = {
 }
 EARLIER_VERSION = "Earlier version"
 LATER_VERSION = "Later version"
-UNSAVED = "The database is away. What you see is not saved yet."
+UNSAVED = "The database does not answer. What you see is not saved yet."
 
 THREAD_MENU = "Thread menu"
 RENAME = "Rename"
@@ -109,16 +109,16 @@ SHARE_MENU = "Share…"
 MEMBERS_MENU = "Members…"
 DOWNLOAD = "Download"
 SETTINGS_MENU = "Settings…"
-SETTINGS_TITLE = "How the AI takes part"
-ANSWERS = "It answers"
-WHEN_ASKED = "When it is asked"
-WHEN_ASKED_TEXT = "Messages with @gpt in them."
+SETTINGS_TITLE = "Settings of this thread"
+ANSWERS = "The AI answers"
+WHEN_ASKED = "When asked"
+WHEN_ASKED_TEXT = "Only messages with @gpt in them."
 ALWAYS = "Always"
 ALWAYS_TEXT = "Every message."
 MODEL_TEXT = "Which model answers here."
-SERVERS_CHOICE = "As the server says"
+SERVERS_CHOICE = "Server default"
 PIECES = "Others see a reply grow by"
-PIECES_TEXT = "Who asks sees every word as it comes. Bigger pieces are calmer, and cheaper to store."
+PIECES_TEXT = "The person who asks sees every word as it comes. Bigger pieces are calmer, and cheaper to store."
 PIECES_BY = {
     "": SERVERS_CHOICE,
     "delta": "Whatever the model sends",
@@ -127,30 +127,30 @@ PIECES_BY = {
     "line": "Lines",
     "paragraph": "Paragraphs",
 }
-FROM_NEXT_REPLY = "Changes hold from the next reply on."
+FROM_NEXT_REPLY = "Changes apply from the next reply on."
 DELETED_THREAD = "The thread is deleted."
 DELETED_MESSAGE = "The message is deleted."
 UNDO = "Undo"
 CLEAR = "Clear all messages"
 CLEAR_MENU = "Clear all messages…"
 CLEAR_TITLE = "Clear all messages?"
-CLEAR_TEXT = "Every message of this thread goes, for everybody. The thread and its members stay."
+CLEAR_TEXT = "This deletes every message for everybody. The thread and its members stay."
 LEAVE = "Leave"
 LEAVE_MENU = "Leave…"
 LEAVE_TITLE = "Leave this thread?"
 LEAVE_TEXT = "You will no longer be a member. To come back to a private thread you need an invite."
 DELETE_MENU = "Delete…"
 DELETE_THREAD_TITLE = "Delete this thread?"
-DELETE_THREAD_TEXT = "It goes with all its messages, for everybody."
-READ_ONLY = "You can read this thread, not write in it."
+DELETE_THREAD_TEXT = "This deletes the thread and all its messages for everybody."
+READ_ONLY = "You can read this thread, but not write in it."
 
 SHARE_TITLE = "Share this thread"
 MEMBERS_TITLE = "Members of this thread"
-WHO_FINDS_IT = "Who finds it"
+WHO_FINDS_IT = "Who can open it"
 OPEN = "Open"
 OPEN_TEXT = "Everybody sees it in the list and can write."
 BY_LINK = "By link"
-BY_LINK_TEXT = "Whoever has its address can write; the list shows it to members alone."
+BY_LINK_TEXT = "Everybody with the link can write. Only members see it in the list."
 PRIVATE = "Private"
 PRIVATE_TEXT = "Members only."
 COPY_THREAD_LINK = "Copy link"
@@ -169,7 +169,7 @@ HAND_OVER_TITLE = "Hand this thread over?"
 HAND_OVER_TEXT = "The new owner decides about everything here. You stay as a member, and cannot take it back."
 HAND_OVER_LABEL = "To"
 INVITE = "Invite"
-INVITE_AS = "As"
+INVITE_AS = "Role"
 INVITE_LASTS = "Works for"
 LASTS = {"hour": "1 hour", "day": "1 day", "week": "1 week", "month": "30 days"}
 MAKE_LINK = "Make a link"
@@ -181,14 +181,14 @@ WITHDRAW = "Withdraw"
 
 JOINING = "Joining the thread"
 NO_INVITE_TITLE = "This invite does not work any more"
-NO_INVITE_TEXT = "It was withdrawn, or its time is over. Ask for a new one."
+NO_INVITE_TEXT = "It was withdrawn or has expired. Ask for a new one."
 
 NAME = "Name"
 NAME_TEXT = "Everybody sees you by this name and colour. Nobody else can have the name while you do."
 COLOUR = "Colour"
 SAVE = "Save"
 TOKENS = "Tokens for scripts"
-TOKENS_TEXT = "A script that shows one of these acts as you. Treat it like a password."
+TOKENS_TEXT = "A script with one of these tokens acts as you. Treat a token like a password."
 NO_TOKENS = "You have none."
 TOKEN_USED = "last used"
 TOKEN_NAME = "Name of the new token"
@@ -199,15 +199,17 @@ TOKEN_ONCE = "It is shown only now, so copy it."
 REVOKE = "Revoke"
 SIGN_OUT = "Sign out"
 SIGN_OUT_OTHERS = "Sign out everywhere else"
-SIGN_OUT_OTHERS_TEXT = "Ends all your other browsers and all your tokens. This browser stays."
+SIGN_OUT_OTHERS_TEXT = "Signs out all your other browsers and ends all your tokens. This browser stays signed in."
 SIGNED_OUT_OTHERS = "You are signed out everywhere else."
 SIGN_OUT_ALL = "Sign out everywhere"
 SIGN_OUT_ALL_MENU = "Sign out everywhere…"
-SIGN_OUT_ALL_TEXT = "Ends this browser too. You are a guest without a password, so you cannot come back as you."
+SIGN_OUT_ALL_TEXT = (
+    "Signs out this browser too. You are a guest without a password, so you cannot come back as yourself."
+)
 SIGN_OUT_ALL_TITLE = "Sign out for good?"
 SIGN_OUT_ALL_ASK = (
     "There are no passwords here: this browser is all that knows you. Once it is signed out, nobody can be you again, "
-    "not even you. Threads that you own stay, without an owner who can come back."
+    "not even you. Threads that you own stay, but their owner cannot come back."
 )
 SIGNED_OUT_TITLE = "You were signed out"
 SIGNED_OUT_TEXT = "Load the page again to come back as a new guest."
@@ -239,17 +241,17 @@ COMPOSER = {
     "placeholderAlways": "Message — the AI answers each one",
     "send": "Send",
     "ask": "Ask GPT",
-    "askTitle": "Puts @gpt in the message: then the AI answers it",
+    "askTitle": "Puts @gpt in the message, so that the AI answers it",
     "tooLong": "This is too long to be sent.",
-    "choices": "Who is meant",
+    "choices": "Who to mention",
     "choiceAi": "asks the AI",
-    "choicesHint": "Names to choose from with up and down; Enter takes one.",
+    "choicesHint": "Choose a name with the up and down keys; Enter inserts it.",
     "editing": "Editing your message",
     "editLabel": "Message, edited",
     "save": "Save",
     "cancel": "Cancel",
     "sending": "Sending…",
-    "waiting": "Not sent yet. It goes as soon as the connection is back.",
+    "waiting": "Not sent yet. It will be sent as soon as the connection is back.",
     "takeBack": "Take back",
 }
 COMPOSER_HINT = "Enter sends, Shift + Enter starts a new line · "
@@ -283,7 +285,7 @@ SHORTCUT_LIST = (
     ("Send", ("Enter",)),
     ("New line", ("Shift", "Enter")),
     ("Send and ask the AI", ("Ctrl", "Enter")),
-    ("Name somebody or the AI", ("@",)),
+    ("Mention somebody or the AI", ("@",)),
     ("Edit your last message, in an empty field", ("↑",)),
     ("Cancel an edit, close a list or dialog", ("Esc",)),
     ("Go to the message field", ("Shift", "Esc")),

@@ -155,10 +155,10 @@ async def _ended_reply(
     attempt = await session.get_one(Attempt, (message_id, reply.attempt))
     stream = await session.get_one(Stream, attempt.stream_id)
     if not stream.status.is_terminal:
-        msg = "This is being answered already."
+        msg = "This reply is still being written."
         raise NotNow(msg)
     if after is not None and stream.id != after:
-        msg = "This has a newer answer already."
+        msg = "This reply was retried or continued meanwhile."
         raise NotNow(msg)
     return thread, reply, attempt, stream
 

@@ -125,7 +125,7 @@ class Threads:
         try:
             settings = ThreadSettings.model_validate(changed)
         except ValidationError:
-            msg = "A thread cannot be set like that."
+            msg = "A thread cannot have this setting."
             raise SettingRefused(msg) from None
         self._check(settings)
         async with self._changes.write() as session:
@@ -135,7 +135,7 @@ class Threads:
 
     def _check(self, settings: ThreadSettings) -> None:
         if settings.model and settings.model not in self._models:
-            msg = f"There is no model {settings.model} here."
+            msg = f"This server has no model {settings.model}."
             raise SettingRefused(msg)
 
     async def clear(self, who: Identity, thread_id: str) -> None:

@@ -122,7 +122,7 @@ async def test_a_broken_connection_is_taken_up_where_it_broke(interface: Interfa
 async def test_what_cannot_be_is_said_in_a_line_and_by_the_exit_status(interface: Interface, tmp_path: Path) -> None:
     async with interface.guest() as ada:
         unknown = await run(interface.url, "follow", "kZ0m4Vb2TtqkYw5n0hPz3A", TRIBUTARY_TOKEN=ada.token)
-        assert unknown == (5, "", "404: This does not exist, or is not for you.\n")
+        assert unknown == (5, "", "404: This does not exist, or you may not see it.\n")
         nobody = await run(interface.url, "threads", TRIBUTARY_TOKEN="trb_wrong")
         assert nobody[0] == 5
         open_file = tmp_path / "token"

@@ -50,7 +50,7 @@ async def test_a_reply_tells_what_it_took_and_is_watched_again_without_moving_an
     await row.get_by_role("button", name="Details of this reply").click()
     dialog = tab.page.get_by_role("dialog")
     await expect(dialog.get_by_text("Complete")).to_be_visible()
-    await expect(dialog).to_contain_text("Pieces from the model → stored8 → ")
+    await expect(dialog).to_contain_text("Pieces received → stored8 → ")
     await tab.page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 MakeVisitor = Callable[[], Visitor]
 
-READ_ONLY = "You can read this thread, not write in it."
+READ_ONLY = "You can read this thread, but not write in it."
 GONE = "There is nothing here"
 
 
@@ -27,7 +27,7 @@ async def invite(tab: Tab, lets: str) -> str:
     """Make an invite in the dialog, which is open, and return its address."""
     link = tab.page.get_by_label("Link of the invite")
     before = await link.input_value()
-    await tab.page.get_by_label("As", exact=True).select_option(lets)
+    await tab.page.get_by_label("Role", exact=True).select_option(lets)
     await tab.page.get_by_role("button", name="Make a link").click()
     await expect(link).not_to_have_value(before)
     await expect(link).to_be_visible()
