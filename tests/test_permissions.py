@@ -492,6 +492,18 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
             await world.services.members.remove(now.people["owner"], now.thread_id, member)
 
 
+async def test_what_a_thread_has_shown_is_emptied_as_one_so_that_no_new_var_is_forgotten() -> None:
+    transcript = await new_root().get_state(Transcript)
+    fields = Transcript.get_fields()
+    empty = {name: fields[name].default_value() for name in Transcript.base_vars}
+    filled: dict[type, Any] = {str: "x", int: 1, bool: True, list: ["x"], dict: {"x": "x"}}
+    for name, value in empty.items():
+        setattr(transcript, name, filled[type(value)])
+    transcript._empty()
+    left = {name for name, value in empty.items() if getattr(transcript, name) != value}
+    assert left == {"thread", "is_loaded", "is_missing", "is_unsaved"}
+
+
 # --- routes ------------------------------------------------------------------------------------------------------
 
 of_routes = [name for name, entry in ROUTES.items() if entry.verb is not None]
