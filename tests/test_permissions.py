@@ -69,6 +69,9 @@ MATTERS = {
     Visibility.PRIVATE: ("viewer", "member", "owner"),
 }
 """Who may do something because of the visibility, or whatever it is. A scene takes a while: these are enough."""
+whoever = pytest.mark.parametrize(
+    "visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.thorough)]
+)
 
 
 @dataclass
@@ -441,7 +444,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             assert SECRET not in outcome.page
 
 
-@pytest.mark.parametrize("visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.security)])
+@whoever
 async def test_a_handler_does_it_for_whoever_may(
     world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -544,7 +547,7 @@ async def test_a_route_refuses_whoever_may_not_and_changes_and_tells_nothing(
     assert await now.rows() == before
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@whoever
 async def test_a_route_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
     now = await scene(world, visibility)
     for name in of_routes:
@@ -580,7 +583,7 @@ async def test_a_service_refuses_whoever_may_not_and_changes_nothing(world: Worl
     assert await now.rows() == before
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@whoever
 async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
     now = await scene(world, visibility)
     for name in of_services:
