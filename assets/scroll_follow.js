@@ -1,6 +1,7 @@
 /** The place that the reader is at: it stays at the end, or where it is, whatever grows or comes in above and below. */
 
 import { createElement, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { ROW } from "$/public/shared.js";
 import { rows, useEntries, useHasEarlier } from "$/public/transcript_feed.js";
 
 const NEAR_PX = 40;
@@ -116,7 +117,7 @@ export function ScrollFollow({
   const [below, setBelow] = useState(""); // "", "end", "grown"
   const entries = useEntries();
   const hasEarlier = useHasEarlier();
-  const first = entries[0]?.[0][0];
+  const first = entries[0]?.row[ROW.message];
 
   const setFollowing = useCallback((value) => {
     isFollowing.current = value;
@@ -157,7 +158,7 @@ export function ScrollFollow({
     const distance = distanceToEnd(box.current);
     if (scrollTop < lastTop.current && distance > 1) {
       if (isFollowing.current) {
-        const message = rows.read().at(-1)?.[0][0] ?? 0;
+        const message = rows.read().at(-1)?.row[ROW.message] ?? 0;
         left.current = { message, height: heightOf(box.current, message) };
       }
       setFollowing(false);
@@ -171,7 +172,7 @@ export function ScrollFollow({
     setBelow((was) => (isFollowing.current || distance <= NEAR_PX ? "" : was || "end"));
   }, [setFollowing]);
 
-  const count = below ? entries.filter(([row]) => row[0] > left.current.message).length : 0;
+  const count = below ? entries.filter(({ row }) => row[ROW.message] > left.current.message).length : 0;
   const isNew = count > 0 || below === "grown";
   const news = count === 1 ? oneLabel : count > 0 ? newLabel.replace("{count}", count) : growingLabel;
 

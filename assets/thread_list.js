@@ -2,7 +2,8 @@
 
 import { createElement, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
-import { ID, LIVE, TITLE, UNREAD, grouped, matching, merged } from "$/public/thread_lines.js";
+import { SIDEBAR_ROW } from "$/public/shared.js";
+import { grouped, matching, merged } from "$/public/thread_lines.js";
 
 const ASK_AFTER_MS = 250;
 const MANY = 99;
@@ -97,8 +98,8 @@ export const ThreadList = memo(function ThreadList({ threads, fresh, found, curr
   const groups = useMemo(() => {
     if (sought === "") return grouped(lines, Date.now(), words);
     const here = matching(lines, sought, words.untitled);
-    const known = new Set(lines.map((line) => line[ID]));
-    const beyond = found[0] === sought ? found[1].filter((line) => !known.has(line[ID])) : [];
+    const known = new Set(lines.map((line) => line[SIDEBAR_ROW.thread]));
+    const beyond = found[0] === sought ? found[1].filter((line) => !known.has(line[SIDEBAR_ROW.thread])) : [];
     const shown = [...here, ...beyond];
     return shown.length > 0 ? [[words.found, shown]] : [];
   }, [lines, sought, found, words]);
@@ -143,12 +144,12 @@ export const ThreadList = memo(function ThreadList({ threads, fresh, found, curr
             null,
             group.map((line) =>
               createElement(ThreadLink, {
-                key: line[ID],
-                id: line[ID],
-                title: line[TITLE],
-                unread: line[UNREAD],
-                isLive: line[LIVE] === 1,
-                isCurrent: line[ID] === current,
+                key: line[SIDEBAR_ROW.thread],
+                id: line[SIDEBAR_ROW.thread],
+                title: line[SIDEBAR_ROW.title],
+                unread: line[SIDEBAR_ROW.unread],
+                isLive: line[SIDEBAR_ROW.live] === 1,
+                isCurrent: line[SIDEBAR_ROW.thread] === current,
                 words,
                 onChoose: choose,
               }),

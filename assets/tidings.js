@@ -115,7 +115,7 @@ export function Tidings({ thread, title, isLoaded, me, people, words }) {
     if (!isLoaded || !me) return;
     if (news.current.thread !== thread) news.current = { thread, look: createNews().look };
     const found = news.current.look(
-      entries.map(([row]) => row),
+      entries.map(({ row }) => row),
       me,
     );
     if (found.length === 0) return;

@@ -3,16 +3,17 @@
 import json
 from typing import Any
 
+from chat_app.state import Row
 from tests.support.javascript import run_javascript
 
 ADA, NOOR = 1, 2
 
 
-def row(message: int, author: int, status: str = "") -> list[Any]:
-    return [message, author, 0, status, 0, ""]
+def row(message: int, author: int, status: str = "") -> Row:
+    return Row(message, author, at=0, status=status, attempt=0, reason="")
 
 
-def told(*looks: list[list[Any]], me: int = ADA) -> list[list[list[Any]]]:
+def told(*looks: list[Row], me: int = ADA) -> list[list[list[Any]]]:
     """What each look at these rows finds: kind, message, author and whether `me` asked for it."""
     found = run_javascript(
         "news.js",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -14,8 +15,18 @@ from chat_app.state import Live, Presence, Row, SidebarRow, Transcript, Viewer
 _LIST_WORDS = "threadListWords"
 _MARKDOWN_WORDS = "markdownWords"
 
-Entry = tuple[Row, bool, bool, int]
-"""A row on the page: (row, whether it names its author, whether it is the first of its day, the message above or 0)."""
+
+@dataclass(frozen=True)
+class Entry:
+    """A row at its place on the page, as assets/row_store.js makes it."""
+
+    row: Row
+    leads: bool
+    """Whether it names its author, or goes on under the name above it."""
+    dated: bool
+    """Whether it is the first of its day."""
+    above: int
+    """The message above it, or 0."""
 
 
 def _library(name: str) -> str:

@@ -4,6 +4,8 @@ The sentences that tell why something did not happen stand where it is decided: 
 services, and in `state.py`, which tells them. None of those may import what the page is made of.
 """
 
+from chat_app.people.names import AI_HANDLE
+
 BRAND = "Tributary"
 PREVIEW_TITLE = "A thread on Tributary"
 PREVIEW_TEXT = "Several people and an AI in one thread: everybody sees each answer as it is written."
@@ -226,7 +228,7 @@ EMPTY_TEXT_BEFORE = "Everyone with this page sees what you write. Put "
 EMPTY_TEXT_AFTER = " in a message and the AI answers, live, for all of you."
 EMPTY_TEXT_ALWAYS = "Everyone with this page sees what you write, and the AI answers each message, live, for all."
 EMPTY_READ_ONLY = "Nobody has written here yet."
-MENTION = "@gpt"
+MENTION = f"@{AI_HANDLE}"
 SUGGESTIONS = (
     "@gpt explain how rivers find their way to the sea",
     "@gpt write a Python function that counts words",
