@@ -62,4 +62,4 @@ export function useText(name) {
 export const useEntries = () => useSyncExternalStore(rows.subscribe, rows.read, rows.read);
 
 /** Whether there are messages before the oldest that is here. */
-export const useHasEarlier = () => useSyncExternalStore(rows.subscribe, rows.hasEarlier, rows.hasEarlier);
+export const useHasOlder = () => useSyncExternalStore(rows.subscribe, rows.hasOlder, rows.hasOlder);

@@ -6,11 +6,12 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
-from chat_app.components.client import passing
+from chat_app.components.client import toast
 from chat_app.components.dialog import QUIET
 from chat_app.components.icons import icon, icon_paths
 from chat_app.state import Presence, Transcript, Viewer
 
+_NOTIFICATIONS = "$/public/browser_notifications.js"
 UNDO_SECONDS = 10
 """How long it is offered to take a deletion back; the server keeps what was deleted for longer."""
 
@@ -65,7 +66,7 @@ def notice_line() -> rx.Component:
 
 def undo_notice(word: rx.Var[str] | str, key: rx.Var[str] | str, *, on_undo: Any, on_over: Any) -> rx.Component:
     """Says that something was deleted, and takes it back: for some seconds, of each `key` anew."""
-    return passing(
+    return toast(
         rx.el.p(word, role="status"),
         rx.el.button(words.UNDO, type="button", on_click=on_undo, class_name=f"{QUIET} text-primary"),
         key=key,
@@ -106,9 +107,9 @@ class _Connection(rx.Component):
     on_ask: rx.EventHandler[_ask_spec]
 
 
-class _Tidings(rx.Component):
-    library = "$/public/tidings.js"
-    tag = "Tidings"
+class _BrowserNotifications(rx.Component):
+    library = _NOTIFICATIONS
+    tag = "BrowserNotifications"
 
     thread: rx.Var[str]
     title: rx.Var[str]
@@ -118,9 +119,9 @@ class _Tidings(rx.Component):
     words: rx.Var[dict[str, Any]]
 
 
-class _NoticeButton(rx.Component):
-    library = "$/public/tidings.js"
-    tag = "NoticeButton"
+class _NotificationButton(rx.Component):
+    library = _NOTIFICATIONS
+    tag = "NotificationButton"
 
     words: rx.Var[dict[str, Any]]
     icons: rx.Var[dict[str, Any]]
@@ -137,18 +138,20 @@ def connection() -> rx.Component:
     )
 
 
-def tidings() -> rx.Component:
-    """Tells who does not see the transcript what is new in it, by screen reader, the tab's title and notices."""
-    return _Tidings.create(
+def browser_notifications() -> rx.Component:
+    """Says what is new to a person who does not see the transcript: by screen reader, the tab's title, the system."""
+    return _BrowserNotifications.create(
         thread=Transcript.thread,
         title=Transcript.title,
         is_loaded=Transcript.is_loaded,
         me=Viewer.me,
         people=Transcript.people,
-        words=words.TIDINGS,
+        words=words.NOTIFICATIONS,
     )
 
 
-def notice_button(class_name: str) -> rx.Component:
-    """Asks for notices of the system when one's replies are done."""
-    return _NoticeButton.create(words=words.TIDINGS, icons=icon_paths("bell", "bellOff"), class_name=class_name)
+def notification_button(class_name: str) -> rx.Component:
+    """Asks for notifications of the system when one's replies are done."""
+    return _NotificationButton.create(
+        words=words.NOTIFICATIONS, icons=icon_paths("bell", "bellOff"), class_name=class_name
+    )

@@ -381,7 +381,7 @@ def transcript(actions: Actions) -> rx.Component:
                 _skeleton(),
             ),
             key=Transcript.thread,
-            on_earlier=actions.on_earlier,
+            on_older=actions.on_older,
         ),
         details_dialog(),
     )

@@ -38,8 +38,8 @@ LOADING = "Loading the messages"
 NEW_BELOW = "{count} new messages"
 ONE_BELOW = "1 new message"
 MORE_BELOW = "More below"
-EARLIER = "Earlier messages"
-EARLIER_BUSY = "Getting earlier messages…"
+OLDER = "Earlier messages"
+OLDER_BUSY = "Getting earlier messages…"
 TODAY = "Today"
 YESTERDAY = "Yesterday"
 TO_END = "Go to the newest message"
@@ -265,7 +265,7 @@ DEMO_NOTICE_AFTER = " in .env to use a real one."
 
 CONNECTION = {"gone": "Connection lost. Trying again…", "back": "Connected again"}
 
-TIDINGS = {
+NOTIFICATIONS = {
     "brand": BRAND,
     "someone": UNKNOWN_PERSON,
     "message": "New message from {name}.",
@@ -276,7 +276,7 @@ TIDINGS = {
         "timeout": "GPT did not answer in time.",
         "error": "The answer failed.",
     },
-    "notices": "Tell me when my answers are done",
+    "notifications": "Tell me when my answers are done",
 }
 
 SKIP = "Skip the list of threads"

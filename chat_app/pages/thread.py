@@ -13,7 +13,14 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice, notice_button, tidings, undo_notice, unsaved
+from chat_app.components.notices import (
+    browser_notifications,
+    demo_notice,
+    notice,
+    notification_button,
+    undo_notice,
+    unsaved,
+)
 from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import ThreadActions, thread_menu
@@ -205,7 +212,7 @@ def thread() -> rx.Component:
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
         rx.fragment(
             people_here(),
-            notice_button(ICON_BUTTON),
+            notification_button(ICON_BUTTON),
             thread_menu(
                 ThreadActions(
                     on_rename=Composer.rename,
@@ -217,7 +224,7 @@ def thread() -> rx.Component:
         ),
         demo_notice(),
         attention(),
-        tidings(),
+        browser_notifications(),
         rx.cond(
             Composer.deleted_thread != "",
             undo_notice(
@@ -238,7 +245,7 @@ def thread() -> rx.Component:
                         on_continue=Composer.go_on,
                         on_delete=Composer.delete,
                         on_look=Live.look_at,
-                        on_earlier=Live.show_earlier,
+                        on_older=Live.show_earlier,
                         on_replay=Live.replay,
                     )
                 ),

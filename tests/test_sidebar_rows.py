@@ -16,7 +16,7 @@ ROWS = [
 def said(body: str) -> Any:
     """What `body` returns; it sees the `rows` above, and finds the `thread` of one."""
     prelude = "const thread = (row) => row[shared.SIDEBAR_ROW.thread];"
-    return run_javascript("thread_lines.js", f"{prelude} const rows = {json.dumps(ROWS)}; {body}")
+    return run_javascript("sidebar_rows.js", f"{prelude} const rows = {json.dumps(ROWS)}; {body}")
 
 
 def test_a_row_that_is_fresh_stands_for_the_one_before_and_the_latest_comes_first() -> None:
