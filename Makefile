@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev doctor test chaos security check audit bench bench-quick soak hotspots shared lock clean
+.PHONY: help run dev doctor docs shared test chaos security check audit bench bench-quick soak hotspots lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,6 +22,9 @@ dev: $(RUNTIME) ## start it with hot reload
 
 doctor: $(RUNTIME) ## say what is wrong with this deployment, if anything
 	@$(BIN)/python -m chat_app.doctor
+
+docs: $(RUNTIME) ## make docs/configuration.md and .env.example from chat_app/settings.py
+	@$(BIN)/python -m scripts.settings_doc
 
 test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium

@@ -10,6 +10,7 @@ from bench.budgets import BUDGETS, Budget
 from tests.support.server import PROJECT
 
 RESULTS = Path(__file__).parent / "results"
+FULL, SOAK = RESULTS / "full.json", RESULTS / "soak.json"
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "costs.md")
 
 Results = Mapping[str, Any]
@@ -21,18 +22,22 @@ WIDELY = 1.1
 
 def main() -> int:
     """Write the tables of the last full run, and of the last soak, into the documents; 1 where there is no run."""
-    full = RESULTS / "full.json"
-    if not full.exists():
+    if not FULL.exists():
         print("There is no full run yet: make bench", file=sys.stderr)
         return 1
-    results = json.loads(full.read_text())
-    tables = {name: table(results) for name, table in TABLES.items()}
-    if (RESULTS / "soak.json").exists():
-        tables["soak"] = soak(json.loads((RESULTS / "soak.json").read_text()))
+    filling = tables()
     for document in DOCUMENTS:
-        text = document.read_text()
-        document.write_text(filled(text, tables))
+        document.write_text(filled(document.read_text(), filling))
     return 0
+
+
+def tables() -> dict[str, str]:
+    """Each table of the last full run, and of the last soak, by its name."""
+    results = json.loads(FULL.read_text())
+    made = {name: table(results) for name, table in TABLES.items()}
+    if SOAK.exists():
+        made["soak"] = soak(json.loads(SOAK.read_text()))
+    return made
 
 
 def keep(name: str, results: Results) -> Path:
@@ -77,6 +82,28 @@ def budgets(results: Results) -> str:
         for budget in _judged(results)
     ]
     return _table(("what", "may be", "is", ""), rows)
+
+
+def headlines(results: Results) -> str:
+    """The four figures that a person feels, in words that need no other page."""
+    figures, judged = results["figures"], {budget.figure: budget for budget in BUDGETS}
+    rows = [
+        (what, written(figures[name], judged[name].unit), written(judged[name].limit, judged[name].unit))
+        for what, name in HEADLINES
+        if name in figures
+    ]
+    return _table(("how long new text takes, at most, 95 times of 100", "measured", "budget"), rows)
+
+
+HEADLINES = (
+    ("from the model to the page of the person who asked", "driver_dom_p95"),
+    ("from the model to everybody else's page", "follower_dom_p95"),
+    (
+        "from the model to 1,000 viewers of one reply, beyond the 1 s until text is stored",
+        "viewers_lag_beyond_flush_age",
+    ),
+    ("from the model to the one who asked, with 100 replies at once", "replies_at_once_delay"),
+)
 
 
 def machine(results: Results) -> str:
@@ -209,6 +236,7 @@ def soak(results: Results) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
+    "headlines": headlines,
     "budgets": budgets,
     "machine": machine,
     "costs": costs,

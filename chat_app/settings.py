@@ -1,6 +1,7 @@
 """The settings: what the operator may choose, by environment variable or in `.env` (the environment wins).
 
-A field's name in capitals is its variable; an empty variable means the default. `.env.example` lists them for people.
+A field's name in capitals is its variable; an empty variable means the default. `make docs` makes `.env.example` and
+`docs/configuration.md` from the fields.
 """
 
 import ipaddress
@@ -74,127 +75,222 @@ def _own_origins(values: dict[str, Any]) -> tuple[str, ...]:
     return tuple(_origin("http", host, port) for port in ports for host in hosts if host not in ("0.0.0.0", "::"))  # noqa: S104
 
 
-class Settings(BaseSettings):
-    """Every setting, checked."""
+class ModelSettings(BaseSettings):
+    """Model
 
-    model_config = SettingsConfigDict(
-        frozen=True, env_file=PROJECT / ".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
-    )
+    Without a key and without an endpoint the built-in demo model answers, offline.
+    """
 
     openai_api_key: SecretStr | None = Field(
-        default=None, description="Key of the model's endpoint; none for the demo model."
+        default=None, description="Key of the model's endpoint. Your own endpoint may need none."
     )
     openai_base_url: str | None = Field(
-        default=None, repr=False, description="Endpoint that speaks OpenAI's chat completions; OpenAI's own by default."
+        default=None,
+        repr=False,
+        description="Any endpoint that speaks OpenAI's chat completions: Ollama (http://localhost:11434/v1), vLLM,"
+        " LiteLLM and others. Empty means OpenAI's own.",
     )
-    openai_model: str = Field(default="gpt-5-mini", description="Name of the model that answers.")
-
+    openai_model: str = Field(
+        default="gpt-5-mini", description="Name of the model that answers, as the endpoint knows it."
+    )
     chat_models: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Names of further models there that a thread's owner may choose."
+        default=(),
+        description="More models there, separated by commas. A thread's owner may choose one of them.",
+    )
+    chat_system_prompt: str = Field(
+        default=SYSTEM_PROMPT,
+        description="What the model is told before the messages. The default says that it is the AI in a group chat of"
+        " several named people.",
+    )
+    chat_context_messages: int = Field(
+        default=40, ge=1, le=1000, description="How many of a thread's newest messages the model sees."
+    )
+    chat_context_tokens: int = Field(
+        default=16_000,
+        ge=100,
+        le=10_000_000,
+        description="Tokens that these messages may have together, as estimated.",
+    )
+    chat_context_tokens_by_model: Annotated[dict[str, int], NoDecode] = Field(
+        default_factory=dict,
+        description="The same limit for single models, separated by commas: some-model=100000, other-model=8000.",
+    )
+    chat_max_reply_tokens: int = Field(
+        default=4096, ge=1, le=1_000_000, description="How long a reply may get, in tokens."
+    )
+    chat_first_delta_timeout: float = Field(
+        default=120, ge=0, le=86_400, description="Seconds to wait for the first text of a reply. 0 waits for ever."
+    )
+    chat_gap_timeout: float = Field(
+        default=60, ge=0, le=86_400, description="Seconds to wait for the next text of a reply. 0 waits for ever."
     )
 
+
+class ServerSettings(BaseSettings):
+    """Server"""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="IP address to listen on. 127.0.0.1 serves this machine only, 0.0.0.0 every network it is in.",
+    )
+    port: int = Field(default=3000, ge=1, le=65535, description="TCP port of the page and of everything else.")
+    allow_any_origin: bool = Field(
+        default=False,
+        description="Permits ALLOWED_ORIGINS=*. Then any website may act as a person whose browser visits it.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default_factory=_own_origins,
+        description="Addresses (scheme, host, port) from which browsers may connect, separated by commas. List what"
+        " people type where that is not this machine's own address, such as https://chat.example.org behind a proxy."
+        " The default is localhost and HOST, at PORT.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="IP addresses or networks of your own proxies, separated by commas. The server believes their"
+        " X-Forwarded-For and X-Forwarded-Proto headers and nobody else's. Without this setting all people behind a"
+        " proxy count as one address.",
+    )
     database_url: str = Field(
-        default_factory=_default_database_url, repr=False, description="Where everything is kept."
+        default_factory=_default_database_url,
+        repr=False,
+        description="Where everything is kept: sqlite:///path/to/file.db (relative to the project) or"
+        " postgresql://user:password@host/database.",
+    )
+    chat_connections: int = Field(
+        default=5000, ge=1, le=1_000_000, description="How many open pages may be connected at once."
+    )
+    chat_connections_per_address: int = Field(
+        default=200,
+        ge=1,
+        le=1_000_000,
+        description="How many of them may come from one address. An IPv6 /64 network counts as one address.",
+    )
+    chat_log_level: LogLevel = Field(
+        default=LogLevel.INFO,
+        description="Lowest level of the app's own log. Each reply is a line of it, and no line has a secret in it.",
+    )
+    chat_metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token that opens /metrics for Prometheus. Without one nobody can read it."
+    )
+    chat_accepted_dangers: Annotated[tuple[Check, ...], NoDecode] = Field(
+        default=(),
+        description="Checks of `make doctor` whose dangers you accept, separated by commas. The production server does"
+        " not start into any other danger.",
+    )
+    chat_seed: bool = Field(
+        default=True, description="Whether a short conversation plays once when the database is empty."
     )
 
-    port: int = Field(default=3000, ge=1, le=65535, description="TCP port of the page; in production of everything.")
-    host: str = Field(default="127.0.0.1", description="IP address to listen on.")
+
+class FairUseSettings(BaseSettings):
+    """Fair use
+
+    A message counts when it is sent, and again for each retry and continuation. People of one IPv6 /64 network share
+    one address. 0 means no limit.
+    """
+
+    chat_replies_per_person: int = Field(
+        default=3, ge=1, le=1000, description="Replies that one person may have under way. More wait for their turn."
+    )
+    chat_replies_at_once: int = Field(
+        default=100, ge=1, le=10_000, description="Replies that this server writes at once. More wait for their turn."
+    )
+    chat_messages_per_minute: int = Field(
+        default=30, ge=0, le=1_000_000, description="Messages a minute from one person."
+    )
+    chat_messages_per_minute_per_address: int = Field(
+        default=120, ge=0, le=1_000_000, description="Messages a minute from all people of one address."
+    )
+    chat_messages_per_minute_total: int = Field(
+        default=3000, ge=0, le=1_000_000, description="Messages a minute from all people of this server."
+    )
+    chat_threads_per_day: int = Field(
+        default=50, ge=0, le=1_000_000, description="Threads a day that one person may begin."
+    )
+    chat_threads_per_day_per_address: int = Field(
+        default=200, ge=0, le=1_000_000, description="Threads a day that all people of one address may begin."
+    )
+    chat_tokens_per_day: int = Field(
+        default=0,
+        ge=0,
+        le=10**12,
+        description="Tokens a day (UTC), prompts included, for the replies to one person. The server completes the"
+        " reply that reaches the limit. With 0 it counts nothing.",
+    )
+    chat_tokens_per_day_total: int = Field(
+        default=0, ge=0, le=10**12, description="Tokens a day (UTC), prompts included, for all replies of this server."
+    )
+    chat_guests_per_hour_per_address: int = Field(
+        default=60, ge=0, le=1_000_000, description="Guests an hour that one address may create over HTTP."
+    )
+
+
+class StorageSettings(BaseSettings):
+    """How a reply is stored
+
+    Every tab but the one that asked gets a reply in the pieces in which it is stored. A piece ends at a boundary, such
+    as the end of a sentence, and without one at a length, after a pause, or at an age.
+    """
+
+    chat_granularity: Granularity = Field(
+        default=Granularity.SENTENCE,
+        description="Pieces in which a reply is stored. A thread's owner may choose others.",
+    )
+    chat_flush_chars: int = Field(
+        default=400, ge=1, le=100_000, description="Characters after which waiting text is stored without a boundary."
+    )
+    chat_flush_pause: float = Field(
+        default=0.5, ge=0.01, le=60, description="Seconds of silence from the model after which waiting text is stored."
+    )
+    chat_flush_age: float = Field(
+        default=1.0, ge=0.01, le=60, description="Seconds that the oldest waiting character waits at most."
+    )
+    chat_keep_chunks: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days for which an ended reply keeps its chunks, its timeline and the text of its earlier versions."
+        " 0 keeps them for ever.",
+    )
+
+
+class LeaseSettings(BaseSettings):
+    """Several servers, and crashes
+
+    Servers use these to find the replies of a server that has died. A server that is alone with its SQLite file ends
+    them at its start, without a wait.
+    """
+
+    chat_lease_renew: float = Field(
+        default=5, ge=0.01, le=600, description="Seconds between two signs of life of the server that writes a reply."
+    )
+    chat_lease_expiry: float = Field(
+        default=30,
+        ge=0.02,
+        le=3600,
+        description="Seconds without a sign of life after which another server takes the writer for dead. More than"
+        " twice CHAT_LEASE_RENEW.",
+    )
+    chat_sweep_every: float = Field(
+        default=10, ge=0.01, le=3600, description="Seconds between two searches for dead writers."
+    )
+
+
+class GivenSettings(BaseSettings):
+    """What Reflex and rxconfig.py set themselves. No operator sets these, so no document lists them."""
+
     # Reflex hands the ports it was started with to its workers in these two (`reflex run --frontend-port 4000`).
     reflex_frontend_port: int | None = Field(default=None, ge=1, le=65535, description="Set by Reflex; overrides PORT.")
     reflex_backend_port: int | None = Field(default=None, ge=1, le=65535, description="Set by Reflex.")
     granian_workers: int = Field(default=1, ge=1, le=1000, description="Set by rxconfig.py; more do not work.")
-    allow_any_origin: bool = Field(default=False, description="Whether ALLOWED_ORIGINS may be *.")
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default_factory=_own_origins, description="Origins whose pages may connect: exact, no path."
-    )
 
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Proxies whose word on a client's address and scheme is taken."
-    )
-    chat_connections: int = Field(default=5000, ge=1, le=1_000_000, description="Open pages that may be connected.")
-    chat_connections_per_address: int = Field(
-        default=200, ge=1, le=1_000_000, description="Those of them that may be of one address."
-    )
 
-    chat_log_level: LogLevel = Field(default=LogLevel.INFO, description="What the app's own log begins at.")
-    chat_accepted_dangers: Annotated[tuple[Check, ...], NoDecode] = Field(
-        default=(), description="Checks whose dangers the operator knows of; the server starts in spite of them."
-    )
-    chat_guests_per_hour_per_address: int = Field(
-        default=60, ge=0, le=1_000_000, description="Guests that one address may begin over HTTP in an hour; 0: any."
-    )
-    chat_metrics_token: SecretStr | None = Field(
-        default=None, description="Bearer token that opens /metrics; without one nobody sees it."
-    )
+# Pydantic validates the fields of the last base first, and the origins need the ports that Reflex gives.
+class Settings(ModelSettings, ServerSettings, FairUseSettings, StorageSettings, LeaseSettings, GivenSettings):
+    """Every setting, checked. The docstring of a base is the heading and introduction of its section (`make docs`)."""
 
-    chat_system_prompt: str = Field(default=SYSTEM_PROMPT, description="What the model is told before anything else.")
-    chat_seed: bool = Field(default=True, description="Whether a short conversation plays once on an empty database.")
-    chat_context_messages: int = Field(
-        default=40, ge=1, le=1000, description="Newest messages of a thread that the model sees."
-    )
-    chat_context_tokens: int = Field(
-        default=16_000, ge=100, le=10_000_000, description="Tokens that those messages may have together, as estimated."
-    )
-    chat_context_tokens_by_model: Annotated[dict[str, int], NoDecode] = Field(
-        default_factory=dict, description="The same for single models: some-model=100000, other-model=8000."
-    )
-    chat_replies_per_person: int = Field(
-        default=3, ge=1, le=1000, description="Replies that one person may have under way; more wait for their turn."
-    )
-    chat_replies_at_once: int = Field(
-        default=100, ge=1, le=10_000, description="Replies that this server writes at once; more wait for their turn."
-    )
-    chat_messages_per_minute: int = Field(
-        default=30, ge=0, le=1_000_000, description="Messages that one person may send in a minute; 0 is no limit."
-    )
-    chat_messages_per_minute_per_address: int = Field(
-        default=120, ge=0, le=1_000_000, description="The same for all people of one address or network."
-    )
-    chat_messages_per_minute_total: int = Field(
-        default=3000, ge=0, le=1_000_000, description="The same for all people of this server."
-    )
-    chat_tokens_per_day: int = Field(
-        default=0, ge=0, le=10**12, description="Tokens that one person's replies may take in a day; 0 is no limit."
-    )
-    chat_tokens_per_day_total: int = Field(
-        default=0, ge=0, le=10**12, description="Tokens that all replies of this server may take in a day."
-    )
-    chat_threads_per_day: int = Field(
-        default=50, ge=0, le=1_000_000, description="Threads that one person may begin in a day; 0 is no limit."
-    )
-    chat_threads_per_day_per_address: int = Field(
-        default=200, ge=0, le=1_000_000, description="The same for all people of one address or network."
-    )
-    chat_keep_chunks: int = Field(
-        default=0, ge=0, le=36_500, description="Days that an ended reply keeps its chunks; 0 keeps them for ever."
-    )
-    chat_max_reply_tokens: int = Field(default=4096, ge=1, le=1_000_000, description="Tokens that a reply may have.")
-
-    chat_granularity: Granularity = Field(
-        default=Granularity.SENTENCE, description="What a reply is stored and followed by."
-    )
-    chat_flush_chars: int = Field(
-        default=400, ge=1, le=100_000, description="Characters at which pending text is stored."
-    )
-    chat_flush_pause: float = Field(
-        default=0.5, ge=0.01, le=60, description="Seconds of silence after which it is stored."
-    )
-    chat_flush_age: float = Field(default=1.0, ge=0.01, le=60, description="Age, in seconds, at which it is stored.")
-
-    chat_lease_renew: float = Field(
-        default=5, ge=0.01, le=600, description="Seconds between two signs of life of a writer."
-    )
-    chat_lease_expiry: float = Field(
-        default=30, ge=0.02, le=3600, description="Seconds without one after which another process takes it for dead."
-    )
-    chat_sweep_every: float = Field(
-        default=10, ge=0.01, le=3600, description="Seconds between two looks for dead writers."
-    )
-    chat_first_delta_timeout: float = Field(
-        default=120, ge=0, le=86_400, description="Seconds to wait for a reply's first text; 0 waits for ever."
-    )
-    chat_gap_timeout: float = Field(
-        default=60, ge=0, le=86_400, description="Seconds to wait for a reply's next text; 0 waits for ever."
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=PROJECT / ".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
     )
 
     @property

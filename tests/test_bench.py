@@ -65,6 +65,29 @@ def test_a_budget_is_met_missed_or_not_measured() -> None:
     assert report.missed({"plan": "full", "figures": {budget.figure: budget.limit}}) == []
 
 
+def test_the_four_figures_of_the_readme_are_budgets() -> None:
+    figures = {budget.figure: budget.limit for budget in BUDGETS}
+    shown = report.headlines({"plan": "full", "figures": figures})
+    assert [line.split(" | ")[1:] for line in shown.splitlines()[2:]] == [
+        ["80 ms", "80 ms |"],
+        ["1,250 ms", "1,250 ms |"],
+        ["1,000 ms", "1,000 ms |"],
+        ["250 ms", "250 ms |"],
+    ]
+
+
+def test_each_document_has_a_place_for_the_tables_it_shows() -> None:
+    readme, costs = (document.read_text() for document in report.DOCUMENTS)
+    assert "<!-- figures: headlines -->" in readme
+    for name in (*report.TABLES, "soak"):
+        assert name == "headlines" or f"<!-- figures: {name} -->" in costs
+
+
+def test_the_documents_show_the_figures_of_the_last_full_run() -> None:
+    before = [document.read_text() for document in report.DOCUMENTS]
+    assert [report.filled(text, report.tables()) for text in before] == before
+
+
 def held(minute: float, memory: int, **more: float) -> Sample:
     values = {"handles": 50, "tasks": 20.0, "tabs": 0.0, "watched": 0.0, "replies": 0.0} | more
     return Sample(minute, memory, **values)  # pyright: ignore[reportArgumentType]  # handles are whole

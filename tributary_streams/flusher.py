@@ -19,7 +19,7 @@ from tributary_streams import store
 from tributary_streams.chunker import Chunker, ChunkRule
 from tributary_streams.columns import utc_now
 from tributary_streams.errors import DATABASE_AWAY, LeaseLost
-from tributary_streams.store import Counts, Ending, Lease, Transactions
+from tributary_streams.store import Counts, Ending, Lease, QueuedTransactions, Transactions
 from tributary_streams.tables import StreamId
 
 logger = logging.getLogger(__name__)
@@ -198,7 +198,8 @@ class Flusher:
         renew_every: seconds between two beats of a stream that writes nothing.
         clock: monotonic seconds.
         """
-        self._transactions = transactions
+        is_queued = isinstance(transactions, QueuedTransactions)
+        self._write_soon = transactions.write_soon if is_queued else transactions.write
         self._close_hook = close_hook
         self._explain_hook = explain_hook
         self._on_commit = on_commit
@@ -248,7 +249,11 @@ class Flusher:
         return self._away_since is not None
 
     async def run(self) -> None:
-        """Write for ever; cancel it when the writers have ended."""
+        """Write for ever; cancel it when the writers have ended.
+
+        Raises:
+            TypeError: the transactions have another form than `Transactions`; all lanes are lost.
+        """
         try:
             await self._write_for_ever()
         finally:
@@ -268,6 +273,12 @@ class Flusher:
             except DATABASE_AWAY as error:
                 backoff = min(max(0.05, backoff * 2), 1.0)
                 self._note_away(error)
+            except TypeError:
+                # A mistake in the program, such as transactions without the methods of the protocol: it stays.
+                logger.exception("nothing can be stored; the flusher ends")
+                for lane in tuple(self._lanes.values()):
+                    lane.lose()
+                raise
             except Exception:
                 # One bad stream is met in its savepoint; whatever else there may be, the others must go on.
                 logger.exception("a write failed as a whole")
@@ -298,7 +309,7 @@ class Flusher:
             return
         written: list[tuple[Lane, int]] = []
         lost: list[Lane] = []
-        async with self._transactions.write(is_soon=True) as session:
+        async with self._write_soon() as session:
             begun = self._clock()
             for lane in batch:
                 self._to_the_end(lane)

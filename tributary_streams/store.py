@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from sqlalchemy import ColumnElement, CursorResult, Update, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,14 +24,21 @@ CHUNKS_PER_DELETE = 1_000
 
 
 class Transactions(Protocol):
-    """Where sessions come from. `write` begins a transaction that may write at once and commits at its end.
-
-    Where writers stand in line, one that `is_soon` does so near its front: the flusher, which all replies wait for.
-    """
+    """Where sessions come from. `write` begins a transaction that may write at once and commits at its end."""
 
     def read(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
-    def write(self, *, is_soon: bool = False) -> AbstractAsyncContextManager[AsyncSession]: ...
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+
+
+@runtime_checkable
+class QueuedTransactions(Transactions, Protocol):
+    """Transactions whose writers stand in a queue: `write_soon` enters it near its front.
+
+    The flusher does, for all replies wait for it.
+    """
+
+    def write_soon(self) -> AbstractAsyncContextManager[AsyncSession]: ...
 
 
 @dataclass(frozen=True)

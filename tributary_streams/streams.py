@@ -51,6 +51,7 @@ class Streams:
         rule: ChunkRule | None = None,
         patience: Patience | None = None,
         is_alone: Callable[[], bool] = lambda: False,
+        start: Callable[[StreamId], None] | None = None,
     ) -> None:
         """Args:
         transactions: where the tables are.
@@ -58,6 +59,8 @@ class Streams:
         patience: how long a silent source is waited for.
         is_alone: whether no other process writes to these tables. What a dead process left is then ended at once, else
             after 30 seconds without a beat.
+        start: called for a `pending` stream that nobody has begun, such as one whose process died; it calls `write`.
+            Without it such a stream ends after 30 seconds, as `error: The server restarted.`
         """
         self._transactions = transactions
         self._rule = rule
@@ -66,7 +69,7 @@ class Streams:
         self._hub = Hub()
         self._flusher = Flusher(transactions, on_commit=self._committed)
         self._tailer = Tailer(transactions, self._hub, stop=self._stop_here, stored_here=self._flusher.stored)
-        self._sweeper = Sweeper(transactions, self._ours, on_commit=self._committed, is_alone=is_alone)
+        self._sweeper = Sweeper(transactions, self._ours, start=start, on_commit=self._committed, is_alone=is_alone)
         self._work: list[asyncio.Task[None]] = []
         self._writers: set[Writer] = set()
         self._writing: set[asyncio.Task[bool]] = set()
@@ -98,6 +101,7 @@ class Streams:
         """Begin to write a pending stream, in a task of ours; await that for its end: False if another writer had it.
 
         An async iterator of text is complete when it ends. A `Source`, which starts a model, has to say so by `Finish`.
+        The task raises `TypeError` where the transactions have another form than `Transactions`.
         """
         writer = Writer(
             stream_id,
@@ -153,9 +157,18 @@ class Streams:
     async def _run(self, writer: Writer) -> bool:
         self._writers.add(writer)
         try:
-            return await writer.run()
+            is_ours = await writer.run()
         finally:
             self._writers.discard(writer)
+        if not is_ours:
+            self._raise_failure()
+        return is_ours
+
+    def _raise_failure(self) -> None:
+        """Raise what has ended the flusher, the tailer or the sweeper, if anything has."""
+        for task in self._work:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
 
     def _stop_here(self, stream_id: StreamId) -> None:
         for writer in self._writers:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tributary_streams import store
@@ -41,7 +42,7 @@ class Sweeper:
         transactions: Transactions,
         ours: Callable[[], Container[StreamId]],
         *,
-        start: Callable[[StreamId], None] = lambda _: None,
+        start: Callable[[StreamId], None] | None = None,
         close_hook: ClosingHook = close_nothing,
         on_commit: Callable[[], None] = lambda: None,
         is_alone: Callable[[], bool] = lambda: False,
@@ -52,7 +53,8 @@ class Sweeper:
         """Args:
         transactions: where the tables are.
         ours: the streams that this process has begun, also those that it is just about to claim; it ends them itself.
-        start: called for a `pending` stream that nobody has claimed; it must not block.
+        start: called for a `pending` stream that nobody has claimed; it must not block. Without it such a stream is
+            ended once it has stood for `expiry`, whoever is alone: its program may be about to begin it.
         close_hook: called in the transaction that ends a stream.
         on_commit: called when something was ended.
         is_alone: whether no other process can be writing; asked at each sweep that finds something.
@@ -101,15 +103,16 @@ class Sweeper:
                 continue
             before = self._seen.get(stream_id)
             since = before.since if before is not None and before.sign == sign else now
-            if is_alone or now - since >= self._expiry:
+            is_sure = is_alone and (status is not StreamStatus.PENDING or self._start is not None)
+            if is_sure or now - since >= self._expiry:
                 await self._settle(stream_id, sign)
             else:
                 seen[stream_id] = _Seen(sign, since)
         self._seen = seen
 
     async def _settle(self, stream_id: StreamId, sign: Sign) -> None:
-        status, epoch, beat = sign
-        if status is StreamStatus.PENDING:
+        status, _, beat = sign
+        if status is StreamStatus.PENDING and self._start is not None:
             self._start(stream_id)
             return
         if stream_id in self._ours():
@@ -121,8 +124,14 @@ class Sweeper:
                 return
             if (stream.status, stream.epoch, stream.beat) != sign:
                 return
-            if not await store.close(session, Lease(stream_id, epoch), RESTARTED):
+            if not await self._close(session, stream_id, sign):
                 return
             await self._close_hook(session, stream_id, RESTARTED)
         logger.warning("stream %s had lost its writer (beat %d); its text so far is kept", stream_id, beat)
         self._on_commit()
+
+    async def _close(self, session: AsyncSession, stream_id: StreamId, sign: Sign) -> bool:
+        status, epoch, _ = sign
+        if status is StreamStatus.PENDING:
+            return await store.close_pending(session, stream_id, RESTARTED)
+        return await store.close(session, Lease(stream_id, epoch), RESTARTED)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -45,7 +45,7 @@ class EngineTransactions:
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.writer.execution_options(is_writing=True)
         # SQLite has one writer at a time, and lets the others race for it: here they stand in line.
-        self._line = _Line() if self.is_sqlite else None
+        self._queue = _Queue() if self.is_sqlite else None
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -62,12 +62,19 @@ class EngineTransactions:
         async with self._in_time(self.engine), AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
 
-    @asynccontextmanager
-    async def write(self, *, is_soon: bool = False) -> AsyncGenerator[AsyncSession]:
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session that may write, committed at the end of the block and rolled back by an exception."""
+        return self._write(is_soon=False)
+
+    def write_soon(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """The same, for a writer that goes ahead of most of those who wait."""
+        return self._write(is_soon=True)
+
+    @asynccontextmanager
+    async def _write(self, *, is_soon: bool) -> AsyncGenerator[AsyncSession]:
         async with (
             self._in_time(self.writer),
-            nullcontext() if self._line is None else self._line.turn(is_soon=is_soon),
+            nullcontext() if self._queue is None else self._queue.turn(is_soon=is_soon),
             AsyncSession(self._writing, expire_on_commit=False) as session,
         ):
             try:
@@ -89,8 +96,8 @@ class EngineTransactions:
                 await engine.dispose()
 
 
-class _Line:
-    """A lock for which one stands in line, in the order of coming or near its front."""
+class _Queue:
+    """A lock whose waiters form a queue, which a waiter enters at its end or near its front."""
 
     def __init__(self) -> None:
         self._is_taken = False

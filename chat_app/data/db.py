@@ -5,12 +5,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
 from chat_app.settings import PROJECT
 from tributary_streams import BUSY_TIMEOUT_MS, EngineTransactions, prepare_sqlite
+
 try:
     import fcntl
 except ImportError:  # Windows has no flock: no process there takes itself for alone

@@ -2,13 +2,13 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
-from pydantic import ConfigDict, field_validator
-from sqlmodel import Field, SQLModel
-from chat_app.settings import MODEL_LENGTH
-from tributary_streams import Granularity
-from tributary_streams import UtcDateTime, new_id, string_enum, utc_now
 
+from pydantic import ConfigDict, field_validator
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from chat_app.settings import MODEL_LENGTH
+from tributary_streams import Granularity, UtcDateTime, new_id, string_enum, utc_now
 
 
 class Role(StrEnum):

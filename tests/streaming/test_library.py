@@ -20,6 +20,7 @@ from tributary_streams import (
     StreamId,
     Streams,
     StreamStatus,
+    Sweeper,
     UnknownStream,
     create_tables,
 )
@@ -86,6 +87,54 @@ def test_the_core_brings_nothing_of_the_app_with_it(tmp_path: Path) -> None:
     loaded = run("import sys, tributary_streams; print(*sys.modules)", tmp_path).split()
 
     assert not {"chat_app", "reflex", "openai", "pydantic_settings"} & set(loaded)
+
+
+class Documented:
+    """Transactions with the two methods of the protocol, and nothing else."""
+
+    def __init__(self, transactions: EngineTransactions) -> None:
+        self.read = transactions.read
+        self.write = transactions.write
+
+
+class Mistaken(Documented):
+    """Transactions that a program got wrong."""
+
+    def write_soon(self, priority: int) -> None:
+        """Cannot be called as the flusher calls it."""
+
+
+async def test_transactions_of_ones_own_need_the_two_documented_methods(transactions: EngineTransactions) -> None:
+    async with Streams(Documented(transactions)) as streams:
+        stream_id = await streams.create()
+        assert await streams.write(stream_id, texts("All of it."))
+        assert (await streams.body(stream_id)).text == "All of it."
+
+
+async def test_transactions_of_another_form_are_an_error_that_the_caller_hears(
+    transactions: EngineTransactions, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.timeout(WITHIN), Streams(Mistaken(transactions)) as streams:
+        with pytest.raises(TypeError):
+            await streams.write(await streams.create(), texts("Lost."))
+    assert "nothing can be stored" in caplog.text
+
+
+async def test_a_stream_that_nobody_began_ends_or_is_started_and_is_never_forgotten(
+    streams: Streams, transactions: EngineTransactions
+) -> None:
+    now, started = [0.0], list[StreamId]()
+    left = await streams.create()
+    alone = Sweeper(transactions, lambda: (), start=started.append, is_alone=lambda: True, clock=lambda: now[0])
+    await alone.sweep()
+    assert started == [left]
+
+    ending = Sweeper(transactions, lambda: (), is_alone=lambda: True, expiry=30, clock=lambda: now[0])
+    await ending.sweep()
+    assert (await streams.body(left)).status is StreamStatus.PENDING  # its program may be about to begin it
+    now[0] = 30.0
+    await ending.sweep()
+    assert [piece async for piece in streams.follow(left)] == [End(StreamStatus.ERROR, "The server restarted.", 0)]
 
 
 async def test_a_plain_iterator_is_complete_when_it_ends(streams: Streams) -> None:

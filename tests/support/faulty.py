@@ -64,12 +64,12 @@ class FaultyDatabase(Database):
                 yield session
 
     @asynccontextmanager
-    async def write(self, *, is_soon: bool = False) -> AsyncGenerator[AsyncSession]:
+    async def _write(self, *, is_soon: bool) -> AsyncGenerator[AsyncSession]:
         with self._noting_failures():
             await self._may_write.wait()
             if self.refuses_writes:
                 raise gone()
-            async with super().write(is_soon=is_soon) as session:
+            async with super()._write(is_soon=is_soon) as session:
                 yield session
                 await asyncio.sleep(self.delay)
                 if self.refuses_commits:

@@ -84,7 +84,7 @@ class Line:
             yield session
 
     @asynccontextmanager
-    async def write(self, *, is_soon: bool = False) -> AsyncGenerator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession]:
         """A session that may write, committed at the end of the block."""
         async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
