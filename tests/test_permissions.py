@@ -189,7 +189,7 @@ HANDLERS: dict[str, Entry] = {
     "presence.type": Entry(None),  # the same
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
-    "composer.new_thread": Entry(None),
+    "sidebar.new_thread": Entry(None),
     "composer.send": Entry(Verb.POST, arguments=lambda _: {"form": {"text": "Hello", "nonce": "0123456789"}}),
     "composer.edit": Entry(  # its author's alone, who is the owner here
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other", "nonce": "0123456789"}
@@ -197,13 +197,13 @@ HANDLERS: dict[str, Entry] = {
     "composer.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "composer.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended}),
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
-    "composer.delete": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
-    "composer.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
-    "composer.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"name": "granularity", "value": "word"}),
-    "composer.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
-    "composer.keep_deleted": Entry(None),
-    "composer.clear": Entry(Verb.CLEAR),
-    "composer.delete_thread": Entry(Verb.DELETE),
+    "undo.delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
+    "thread_menu.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
+    "settings.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"name": "granularity", "value": "word"}),
+    "undo.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
+    "undo.keep_deleted": Entry(None),
+    "thread_menu.clear": Entry(Verb.CLEAR),
+    "undo.delete_thread": Entry(Verb.DELETE),
     "sharing.look": Entry(Verb.READ),
     "sharing.forget": Entry(None),
     "sharing.set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": "link"}),
@@ -381,7 +381,8 @@ async def call(
     root.router = RouterData.from_router_data(
         {"headers": {"cookie": cookie}, "token": "tab", "query": {"thread_id": thread_id}, "pathname": "/t/[thread_id]"}
     )
-    state = await root.get_state(next(each for each in STATES if each.__name__.lower() == name.partition(".")[0]))
+    short = name.partition(".")[0]
+    state = await root.get_state(next(each for each in STATES if each.get_name().rpartition("____")[2] == short))
     viewer, transcript = await root.get_state(Viewer), await root.get_state(Transcript)
     before, sent = await now.rows(), asyncio.Event()
     brought: list[Any] = []

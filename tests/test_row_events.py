@@ -10,7 +10,7 @@ ADA, NOOR = 1, 2
 
 
 def row(message: int, author: int, status: str = "") -> Row:
-    return Row(message, author, at=0, status=status, attempt=0, reason="")
+    return Row(message, author, at=0, status=status, version=0, reason="")
 
 
 def told(*looks: list[Row], me: int = ADA) -> list[list[list[Any]]]:

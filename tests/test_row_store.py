@@ -8,7 +8,7 @@ PRELUDE = """
     // A day has a thousand seconds here.
     const store = page.createRowStore({ dayOf: (at) => String(Math.floor(at / 1000)) });
     const row = (message, author = 1, at = message, status = "") =>
-        Object.values({ ...shared.ROW, message, author, at, status, attempt: 0, reason: "" });
+        Object.values({ ...shared.ROW, message, author, at, status, version: 0, reason: "" });
     const range = (from, to) => Array.from({ length: to - from }, (_, index) => row(from + index));
     const messageOf = ({ row }) => row[shared.ROW.message];
     const shown = () => store.read().map(messageOf);

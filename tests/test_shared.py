@@ -14,7 +14,7 @@ def test_the_file_that_javascript_reads_is_what_python_says() -> None:
 
 
 def test_javascript_finds_each_field_of_a_row_as_reflex_sends_it() -> None:
-    row = Row(message=7, author=-3, at=1_700_000_000, status="done", attempt=2, reason="It was cut off.")
+    row = Row(message=7, author=-3, at=1_700_000_000, status="done", version=2, reason="It was cut off.")
     sent = json_dumps([row])
     assert json.loads(sent) == [[7, -3, 1_700_000_000, "done", 2, "It was cut off."]]
     found = f"""

@@ -53,7 +53,9 @@ async def outcome_of(*frames: str) -> Outcome:
             outcome.passed.append(message)
 
     limits = SocketLimits(connections=9, per_address=999)
-    guard = SocketGuard(app, origins=[], limits=limits, notice=lambda sentence: {"notice": sentence})
+    guard = SocketGuard(
+        app, origins=[], limits=limits, is_remote=lambda _: False, notice=lambda sentence: {"notice": sentence}
+    )
     await guard(HANDSHAKE, receive, send)
     return outcome
 

@@ -80,7 +80,7 @@ async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(
         (2, 0, ""),
     ]
     reply = messages[1]
-    assert (reply.status, reply.attempt, reply.stream_id, reply.tab) == (
+    assert (reply.status, reply.version, reply.stream_id, reply.tab) == (
         StreamStatus.PENDING,
         1,
         posted.stream_id,
@@ -136,7 +136,7 @@ async def test_positions_of_concurrent_senders_are_the_order_of_commits(database
     async with database.read() as session:
         messages = await message_views.newest_messages(session, thread_id)
     assert [message.position for message in messages] == list(range(1, 25))
-    assert [message.version for message in messages] == list(range(1, 25))
+    assert [message.thread_version for message in messages] == list(range(1, 25))
     assert [message.id for message in messages] == sorted(message.id for message in messages)
 
 
@@ -204,7 +204,7 @@ async def test_the_end_of_a_stream_gives_its_text_to_the_message(database: Datab
     async with database.read() as session:
         changed = await message_views.messages_changed_since(session, thread_id, 1)
         version = (await session.execute(select(col(Thread.version)))).scalar_one()
-    assert [(message.text, message.status, message.version) for message in changed] == [
+    assert [(message.text, message.status, message.thread_version) for message in changed] == [
         ("Hello there.", StreamStatus.DONE, version)
     ]
 
@@ -225,7 +225,7 @@ async def test_an_edit_is_another_text_of_the_same_message_and_asks_nobody(datab
     (after,) = await stored_messages(database, thread_id)
     assert (after.id, after.position, after.author_id, after.at) == (before.id, 1, ada.user_id, before.at)
     assert (after.text, after.name) == ("@gpt morning", f"{after.id}.1")
-    assert after.version > before.version
+    assert after.thread_version > before.thread_version
     assert await count(database, Attempt) == 0
 
 

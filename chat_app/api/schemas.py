@@ -219,8 +219,8 @@ def exported(view: MessageView, author: str, attempts: list[AttemptView]) -> Exp
     """A message as it is exported."""
     return ExportedMessage(
         position=view.position,
-        role=Role.ASSISTANT if attempts else Role.USER,
-        author=None if attempts else author,
+        role=view.role,
+        author=author if view.role is Role.USER else None,
         at=view.at,
         text=view.text,
         attempts=[ExportedAttempt.model_validate(attempt, from_attributes=True) for attempt in attempts],
@@ -251,17 +251,17 @@ def message_of(view: MessageView, people: dict[int, tuple[str, int]]) -> Message
     if view.stream_id is not None and view.status is not None:
         link = begun(view.stream_id)
         reply = Reply(
-            stream_id=link.stream_id, url=link.url, status=view.status, reason=view.reason, attempt=view.attempt
+            stream_id=link.stream_id, url=link.url, status=view.status, reason=view.reason, attempt=view.version
         )
     name, _ = people.get(view.author_id, ("", 0))
     return Message(
         id=view.id,
         position=view.position,
-        role=Role.ASSISTANT if reply is not None else Role.USER,
-        author=None if reply is not None else User(id=view.author_id, name=name),
+        role=view.role,
+        author=User(id=view.author_id, name=name) if view.role is Role.USER else None,
         at=view.at,
         text=view.text,
-        edits=view.attempt if reply is None else 0,
+        edits=view.version if view.role is Role.USER else 0,
         reply=reply,
     )
 

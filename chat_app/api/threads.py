@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from chat_app.api import schemas, transcripts
+from chat_app.api import exports, schemas
 from chat_app.api.asking import Address, Running, Who
 from chat_app.api.events import items_of, streamed, wanted
 from chat_app.api.problems import described
@@ -195,9 +195,9 @@ async def export_thread(
     thread = await running.threads.find(who, thread_id)
     batches = running.messages.export(who, thread_id)
     if file_format is ExportFormat.JSON:
-        parts, media_type, suffix = transcripts.as_json(thread, batches), "application/json", "json"
+        parts, media_type, suffix = exports.as_json(thread, batches), "application/json", "json"
     else:
-        parts, media_type, suffix = transcripts.as_markdown(thread, batches), "text/markdown; charset=utf-8", "md"
+        parts, media_type, suffix = exports.as_markdown(thread, batches), "text/markdown; charset=utf-8", "md"
     name = quote(f"{thread.title or 'Thread'}.{suffix}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "private, no-store"}
     return StreamingResponse(parts, media_type=media_type, headers=headers)

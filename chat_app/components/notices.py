@@ -6,14 +6,10 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
-from chat_app.components.client import toast
-from chat_app.components.dialog import QUIET
 from chat_app.components.icons import icon, icon_paths
 from chat_app.state import Presence, Transcript, Viewer
 
 _NOTIFICATIONS = "$/public/browser_notifications.js"
-UNDO_SECONDS = 10
-"""How long it is offered to take a deletion back; the server keeps what was deleted for longer."""
 
 
 def _name(text: str) -> rx.Component:
@@ -62,18 +58,6 @@ def notice() -> rx.Component:
 def notice_line() -> rx.Component:
     """Shows the notice in a dialog, which stands before the page's own."""
     return rx.cond(Viewer.notice != "", rx.el.div(_notice(), role="alert"))
-
-
-def undo_notice(word: rx.Var[str] | str, key: rx.Var[str] | str, *, on_undo: Any, on_over: Any) -> rx.Component:
-    """Says that something was deleted, and takes it back: for some seconds, of each `key` anew."""
-    return toast(
-        rx.el.p(word, role="status"),
-        rx.el.button(words.UNDO, type="button", on_click=on_undo, class_name=f"{QUIET} text-primary"),
-        key=key,
-        seconds=UNDO_SECONDS,
-        on_over=on_over,
-        class_name="undo-notice",
-    )
 
 
 def unsaved() -> rx.Component:

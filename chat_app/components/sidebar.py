@@ -1,5 +1,7 @@
 """The sidebar: the brand, the threads, and who I am."""
 
+from typing import Any
+
 import reflex as rx
 from reflex.style import resolved_color_mode, toggle_color_mode
 from reflex_components_core.react_router.dom import ReactRouterLink
@@ -7,7 +9,8 @@ from reflex_components_core.react_router.dom import ReactRouterLink
 from chat_app.components import words
 from chat_app.components.client import thread_list
 from chat_app.components.icons import icon
-from chat_app.state import Viewer
+from chat_app.services import services
+from chat_app.state import Viewer, address_of, remote, who_asks
 
 SIDEBAR_ID = "sidebar"
 ACCOUNT = "/me"
@@ -20,6 +23,16 @@ ICON_BUTTON = (
 
 # Below the width where the sidebar has room of its own it is a popover, which the browser opens, traps and closes.
 _CLOSE = rx.Var(f'() => document.getElementById("{SIDEBAR_ID}")?.hidePopover()')
+
+
+class Sidebar(rx.State):
+    """What a person begins from the sidebar."""
+
+    @remote
+    async def new_thread(self) -> Any:
+        """Begin a thread and go there."""
+        thread_id = await services().threads.create(await who_asks(self), address=address_of(self))
+        return rx.redirect(f"/t/{thread_id}")
 
 
 def _popover_button(name: str, label: str, action: str) -> rx.Component:
@@ -79,8 +92,8 @@ def brand() -> rx.Component:
     )
 
 
-def sidebar(on_new_thread: rx.event.EventType[()]) -> rx.Component:
-    """The sidebar; `on_new_thread()` is to make a thread and lead there."""
+def sidebar() -> rx.Component:
+    """The sidebar."""
     return rx.el.aside(
         rx.el.div(
             brand(),
@@ -92,7 +105,7 @@ def sidebar(on_new_thread: rx.event.EventType[()]) -> rx.Component:
                 icon("plus"),
                 words.NEW_THREAD,
                 type="button",
-                on_click=on_new_thread,
+                on_click=Sidebar.new_thread,
                 custom_attrs={"data-key": "new"},
                 class_name=(
                     "flex w-full cursor-pointer items-center gap-2 rounded-lg border border-border bg-card px-3 py-2 "

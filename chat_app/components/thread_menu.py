@@ -1,11 +1,10 @@
 """The menu of a thread: what a person can do with all of it, each only where they may."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import reflex as rx
+from pydantic import Field
 from reflex.utils.exec import is_prod_mode
 
 from chat_app.components import words
@@ -14,7 +13,9 @@ from chat_app.components.icons import icon
 from chat_app.components.share_dialog import SHARE, Sharing, share_dialog
 from chat_app.components.sidebar import ICON_BUTTON
 from chat_app.components.thread_settings import SETTINGS, thread_settings
-from chat_app.state import Transcript, may
+from chat_app.components.undo import Undo
+from chat_app.services import services
+from chat_app.state import Transcript, may, remote, thread_in_address, who_asks
 from chat_app.threads.access import Verb
 
 TITLE_LENGTH = 120
@@ -29,17 +30,22 @@ _MENU, _RENAME, _CLEAR, _LEAVE, _DELETE = (
 )
 _ITEM = "flex w-full cursor-pointer items-center gap-2.5 rounded-lg px-3 py-2 text-start text-sm hover:bg-muted"
 
-Handler = Callable[..., Any]
+Title = Annotated[str, Field(max_length=1000)]
+"""What a title can be said to be; whether it can be one is for `threads` to say."""
 
 
-@dataclass(frozen=True)
-class ThreadActions:
-    """The page's handlers; `on_rename` takes the title, `on_configure` the mode of replies, the model, the pieces."""
+class ThreadMenu(rx.State):
+    """What a person does with all of this tab's thread."""
 
-    on_rename: Handler
-    on_configure: Handler
-    on_clear: Handler
-    on_delete: Handler
+    @remote
+    async def rename(self, title: Title) -> None:
+        """Give this thread another title."""
+        await services().threads.rename(await who_asks(self), thread_in_address(self), title)
+
+    @remote
+    async def clear(self) -> None:
+        """Take all messages of this thread away for everybody."""
+        await services().threads.clear(await who_asks(self), thread_in_address(self))
 
 
 def _item(icon_name: str, word: str | rx.Var[str], dialog_id: str, tone: str = "", **props: Any) -> rx.Component:
@@ -86,9 +92,9 @@ def _menu() -> rx.Component:
     )
 
 
-def _rename(on_rename: Handler) -> rx.Component:
+def _rename() -> rx.Component:
     def submit(form: rx.Var[dict[str, str]]) -> Any:
-        return on_rename(form.to(dict[str, str])["title"])
+        return ThreadMenu.rename(form.to(dict[str, str])["title"])
 
     return dialog(
         _RENAME,
@@ -116,7 +122,7 @@ def _rename(on_rename: Handler) -> rx.Component:
     )
 
 
-def thread_menu(actions: ThreadActions) -> rx.Component:
+def thread_menu() -> rx.Component:
     """The button at the end of the title's line, its menu, and the dialogs that this leads to."""
     return rx.cond(
         may(Verb.READ),
@@ -128,12 +134,12 @@ def thread_menu(actions: ThreadActions) -> rx.Component:
                 custom_attrs={"aria-label": words.THREAD_MENU, "popoverTarget": _MENU},
             ),
             _menu(),
-            _rename(actions.on_rename),
+            _rename(),
             share_dialog(),
-            thread_settings(actions.on_configure),
-            confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, actions.on_clear),
+            thread_settings(),
+            confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, ThreadMenu.clear),
             confirm(_LEAVE, words.LEAVE_TITLE, words.LEAVE_TEXT, words.LEAVE, Sharing.leave()),
-            confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, actions.on_delete),
+            confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, Undo.delete_thread),
             # Another thread is another menu: a dialog that is open over this one must not act on that one.
             key=Transcript.thread,
         ),

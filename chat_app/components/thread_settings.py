@@ -1,31 +1,46 @@
 """The dialog about how the AI takes part in a thread: which messages it answers, which model it is, in what pieces."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import reflex as rx
+from pydantic import Field
 
 from chat_app.components import words
 from chat_app.components.dialog import FIELD, dialog
 from chat_app.components.notices import notice_line
-from chat_app.state import Transcript, Viewer
+from chat_app.services import services
+from chat_app.settings import MODEL_LENGTH
+from chat_app.state import Transcript, Viewer, remote, tell, thread_in_address, who_asks
+from tributary_streams import Granularity
 
 SETTINGS = "thread-settings"
 
 _HEADING = "text-xs font-semibold text-muted-foreground"
-_GRANULARITIES = ("", "delta", "word", "sentence", "line", "paragraph")
+_GRANULARITIES = ("", *Granularity)
 
-Handler = Callable[..., Any]
+SettingName = Annotated[str, Field(max_length=40)]
+SettingValue = Annotated[str, Field(max_length=MODEL_LENGTH)]
+"""Whether there is such a setting, and whether it can have this value, is for `data.models.ThreadSettings` to say."""
 
 
-def _way(mode: str, name: str, text: str, on_configure: Handler) -> rx.Component:
+class Settings(rx.State):
+    """What the owner of this tab's thread sets in the dialog."""
+
+    @remote
+    async def configure(self, name: SettingName, value: SettingValue) -> None:
+        """Change one setting of this thread, from its next reply on; the others stay."""
+        await services().threads.configure(await who_asks(self), thread_in_address(self), {name: value})
+        await tell(self, "")
+
+
+def _way(mode: str, name: str, text: str) -> rx.Component:
     return rx.el.label(
         rx.el.input(
             type="radio",
             name="reply-mode",
             value=mode,
             checked=Transcript.settings["reply_mode"] == mode,
-            on_change=on_configure("reply_mode", mode),
+            on_change=Settings.configure("reply_mode", mode),
             class_name="mt-1 accent-primary",
         ),
         rx.el.span(
@@ -45,8 +60,8 @@ def _choice(label: str, text: str, *options: rx.Component, **props: Any) -> rx.C
     )
 
 
-def thread_settings(on_configure: Handler) -> rx.Component:
-    """Shows the settings; `on_configure(name, value)` is called with each change."""
+def thread_settings() -> rx.Component:
+    """The dialog with the settings; each change is stored at once."""
     models = cast("rx.vars.ArrayVar[list[str]]", Viewer.models)
     return dialog(
         SETTINGS,
@@ -55,8 +70,8 @@ def thread_settings(on_configure: Handler) -> rx.Component:
             notice_line(),
             rx.el.fieldset(
                 rx.el.legend(words.ANSWERS, class_name=f"{_HEADING} pb-1"),
-                _way("mention", words.WHEN_ASKED, words.WHEN_ASKED_TEXT, on_configure),
-                _way("always", words.ALWAYS, words.ALWAYS_TEXT, on_configure),
+                _way("mention", words.WHEN_ASKED, words.WHEN_ASKED_TEXT),
+                _way("always", words.ALWAYS, words.ALWAYS_TEXT),
             ),
             rx.cond(
                 models.length() > 1,
@@ -66,7 +81,7 @@ def thread_settings(on_configure: Handler) -> rx.Component:
                     rx.el.option(f"{words.SERVERS_CHOICE}: ", models[0], value=""),
                     rx.foreach(models[1:], lambda name: rx.el.option(name, value=name)),
                     value=Transcript.settings["model"],
-                    on_change=lambda model: on_configure("model", model),
+                    on_change=lambda model: Settings.configure("model", model),
                 ),
             ),
             _choice(
@@ -74,7 +89,7 @@ def thread_settings(on_configure: Handler) -> rx.Component:
                 words.PIECES_TEXT,
                 *(rx.el.option(words.PIECES_BY[name], value=name) for name in _GRANULARITIES),
                 value=Transcript.settings["granularity"],
-                on_change=lambda pieces: on_configure("granularity", pieces),
+                on_change=lambda pieces: Settings.configure("granularity", pieces),
             ),
             rx.el.p(words.FROM_NEXT_REPLY, class_name="text-sm text-muted-foreground"),
             class_name="mt-4 flex flex-col gap-5",

@@ -31,7 +31,7 @@ class _RowView:
         self.author: rx.vars.NumberVar[int] = fields.author
         self.at: rx.vars.NumberVar[int] = fields.at
         self.status: rx.vars.StringVar = fields.status
-        self.attempt: rx.vars.NumberVar[int] = fields.attempt
+        self.version: rx.vars.NumberVar[int] = fields.version
         self.reason: rx.vars.StringVar = fields.reason
         self.leads = context.leads
         self.shown = context.shown
@@ -64,7 +64,7 @@ class _RowView:
     @property
     def is_newest(self) -> rx.Var[bool]:
         """Whether the version that is shown is the one that can still change."""
-        return self.shown == self.attempt
+        return self.shown == self.version
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _tools(row: _RowView, actions: Actions) -> rx.Component:
 
 
 def _edited(row: _RowView) -> rx.Component:
-    return rx.cond(row.attempt > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
+    return rx.cond(row.version > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
 
 
 def _mine(row: _RowView, actions: Actions) -> rx.Component:
@@ -113,7 +113,7 @@ def _mine(row: _RowView, actions: Actions) -> rx.Component:
             _text(row, by_ai=False),
             class_name="ms-auto w-fit max-w-[88%] rounded-2xl rounded-se-md bg-accent px-4 py-2.5 md:max-w-[80%]",
         ),
-        rx.cond(row.attempt > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
+        rx.cond(row.version > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
         _tools(row, actions),
     )
 
@@ -195,7 +195,7 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
         rx.cond(
             row.is_live, rx.fragment(rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), _viewers()), ended
         ),
-        rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
+        rx.cond(row.version > 1, action.versions(actions, row.message, row.shown, row.version)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-actions",
     )
@@ -260,7 +260,7 @@ def _unread() -> rx.Component:
 def _shown(row: Any) -> rx.Var[int]:
     """The version that this tab shows: the newest, unless somebody looks at an earlier one."""
     looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
-    shown = f"({looked_at[row.message.to_string()]!s} ?? {row.attempt!s})"
+    shown = f"({looked_at[row.message.to_string()]!s} ?? {row.version!s})"
     return rx.Var(shown, _var_data=looked_at._get_all_var_data()).to(int)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from reflex_base.registry import RegistrationContext
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,17 +48,25 @@ class SocketGuard:
     """Guards every WebSocket of the application; there is no other way to the event socket."""
 
     def __init__(
-        self, app: ASGIApp, *, origins: Collection[str], limits: SocketLimits, notice: Callable[[str], dict[str, Any]]
+        self,
+        app: ASGIApp,
+        *,
+        origins: Collection[str],
+        limits: SocketLimits,
+        is_remote: Callable[[str], bool],
+        notice: Callable[[str], dict[str, Any]],
     ) -> None:
         """Args:
         app: what answers.
         origins: the pages that may connect, exactly; "*" is any.
         limits: how much sockets may use.
+        is_remote: whether clients may call the handler of this name, besides those of Reflex's own client.
         notice: the update by which a page shows a sentence.
         """
         self._app = app
         self._origins = frozenset(origins)
         self._limits = limits
+        self._is_remote = is_remote
         self._notice = notice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +82,7 @@ class SocketGuard:
         try:
             genuine = handshake(scope, self._origins)
             with self._limits.connection(client[0] if client else "") as allowance:
-                socket = _Socket(receive, send, allowance, self._notice)
+                socket = _Socket(receive, send, allowance, self._is_remote, self._notice)
                 await self._app(genuine, socket.receive, socket.send)
         except Refused as reason:
             await _refuse(receive, send, str(reason))
@@ -134,11 +141,17 @@ class _Socket:
     """One connection: what its client sends, as the application may see it."""
 
     def __init__(
-        self, receive: Receive, send: Send, allowance: SocketAllowance, notice: Callable[[str], dict[str, Any]]
+        self,
+        receive: Receive,
+        send: Send,
+        allowance: SocketAllowance,
+        is_remote: Callable[[str], bool],
+        notice: Callable[[str], dict[str, Any]],
     ) -> None:
         self._receive = receive
         self._send = send
         self._allowance = allowance
+        self._is_remote = is_remote
         self._notice = notice
         self._has_joined = False
         self._pauses = 0
@@ -176,9 +189,7 @@ class _Socket:
         if text is not None and len(text) > FRAME_LENGTH:
             return await self._tell(TOO_LONG)
         try:
-            frame = _read(text)
-            if not self._is_in_order(frame):
-                raise NotOurs("a frame out of order")
+            frame = self._read(text)
         except NotOurs as kind:
             if self._allowance.may_report():
                 logger.warning("a socket sent %s; it was dropped", kind)
@@ -192,6 +203,16 @@ class _Socket:
             return await self._slow_down()
         self._has_joined = isinstance(frame, Join) or (self._has_joined and not isinstance(frame, Plain))
         return frame.encode()
+
+    def _read(self, text: str | None) -> frames.Frame:
+        if text is None:
+            raise NotOurs("bytes")
+        frame = read_frame(text)
+        if isinstance(frame, Call) and not (frame.name in CHECKS or self._is_remote(frame.name)):
+            raise NotOurs("a call of what is not to be called")
+        if not self._is_in_order(frame):
+            raise NotOurs("a frame out of order")
+        return frame
 
     def _is_in_order(self, frame: frames.Frame) -> bool:
         if isinstance(frame, Join):
@@ -213,20 +234,3 @@ class _Socket:
     async def _tell(self, sentence: str) -> None:
         if self._has_joined and self._allowance.may_be_told():
             await self._send({"type": "websocket.send", "text": frames.update(self._notice(sentence))})
-
-
-def _read(text: str | None) -> frames.Frame:
-    if text is None:
-        raise NotOurs("bytes")
-    frame = read_frame(text)
-    if isinstance(frame, Call) and not may_call(frame.name):
-        raise NotOurs("a call of what is not to be called")
-    return frame
-
-
-def may_call(name: str) -> bool:
-    """Whether a client may name this handler: Reflex's own few, and those of ours that `state.remote` has made."""
-    if name in CHECKS:
-        return True
-    registered = RegistrationContext.get().event_handlers.get(name)
-    return registered is not None and getattr(registered.handler.fn, "is_remote", False)

@@ -476,7 +476,7 @@ class Tab:
             if change.roles is not None:
                 self._news.may = self._may = self._may_now(change.thread, change.roles)
             for message in change.messages:
-                if message.version > self._seen_version:
+                if message.thread_version > self._seen_version:
                     self._take(message)
             self._seen_version = change.thread.version
             if len(self._news.messages) + len(self._history) > BACKLOG:

@@ -10,7 +10,6 @@ from chat_app.components import layout, words
 from chat_app.components.account import SHOWN_ONCE_ID, AccountActions, person, signing_out, tokens
 from chat_app.components.notices import demo_notice, notice
 from chat_app.components.sidebar import ACCOUNT, sidebar
-from chat_app.pages.thread import Composer
 from chat_app.people.identity import Identity
 from chat_app.services import services
 from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed_out, update_vars, who_asks
@@ -108,7 +107,7 @@ class Account(rx.State):
 def account() -> rx.Component:
     """The page of one's account."""
     return layout.shell(
-        sidebar(on_new_thread=Composer.new_thread),
+        sidebar(),
         words.YOUR_ACCOUNT,
         None,
         demo_notice(),

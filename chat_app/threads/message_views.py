@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from chat_app.data.models import Attempt, Message, ReadReceipt, Thread, User
+from chat_app.data.models import Attempt, Message, ReadReceipt, Role, Thread, User
 from chat_app.refusals import ThreadUnknown
 from chat_app.threads.access import Verb, may
 from tributary_streams import Stream, StreamId, StreamStatus, read_text
@@ -21,18 +21,20 @@ NEWEST = 100
 class MessageView:
     """A message as its page needs it; `status` is None for a person's.
 
-    `text` is what is stored of it as a whole: all of an ended one, what a continuation adds to of one under way.
-    `attempt` is the version of the text: of a reply's, from 1, or how often a person has edited theirs. `length` is the
-    code points that are stored by now, and `base` where the current stream's text begins among them.
+    `text` is what is stored as a whole: all of an ended message; of a continuation under way, what it adds to.
+    `version` is that of the text: of a reply's, from 1; of a person's, how often they have edited it. `thread_version`
+    is the thread's at the last change. `length` is the code points that are stored by now, and `base` where the current
+    stream's text begins among them.
     """
 
     id: int
     position: int
-    version: int
+    role: Role
+    thread_version: int
     author_id: int
     at: datetime
     text: str
-    attempt: int
+    version: int
     status: StreamStatus | None
     reason: str
     length: int
@@ -45,7 +47,7 @@ class MessageView:
     @property
     def name(self) -> str:
         """What the page calls the text in this row: another version is another text."""
-        return f"{self.id}.{self.attempt}"
+        return f"{self.id}.{self.version}"
 
     @property
     def is_live(self) -> bool:
@@ -168,11 +170,12 @@ def _message_view(message: Message, attempt: Attempt | None, stream: Stream | No
     return MessageView(
         id=message.id,
         position=message.position,
-        version=message.version,
+        role=message.role,
+        thread_version=message.version,
         author_id=message.author_id or 0,
         at=message.created,
         text=text,
-        attempt=attempt.version if attempt else message.edits,
+        version=attempt.version if attempt else message.edits,
         status=stream.status if stream else None,
         reason=stream.reason if stream else "",
         length=base + stream.length if stream else len(text),

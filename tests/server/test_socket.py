@@ -57,24 +57,24 @@ ENTRY_POINTS = {
     "reflex___state____state.chat_app___components___share_dialog____sharing.set_role",
     "reflex___state____state.chat_app___components___share_dialog____sharing.set_visibility",
     "reflex___state____state.chat_app___components___share_dialog____sharing.withdraw",
+    "reflex___state____state.chat_app___components___sidebar____sidebar.new_thread",
+    "reflex___state____state.chat_app___components___thread_menu____thread_menu.clear",
+    "reflex___state____state.chat_app___components___thread_menu____thread_menu.rename",
+    "reflex___state____state.chat_app___components___thread_settings____settings.configure",
+    "reflex___state____state.chat_app___components___undo____undo.delete_message",
+    "reflex___state____state.chat_app___components___undo____undo.delete_thread",
+    "reflex___state____state.chat_app___components___undo____undo.keep_deleted",
+    "reflex___state____state.chat_app___components___undo____undo.undo",
     "reflex___state____state.chat_app___pages___account____account.make_token",
     "reflex___state____state.chat_app___pages___account____account.rename",
     "reflex___state____state.chat_app___pages___account____account.revoke_token",
     "reflex___state____state.chat_app___pages___account____account.sign_out_elsewhere",
     "reflex___state____state.chat_app___pages___account____account.sign_out_everywhere",
-    "reflex___state____state.chat_app___pages___thread____composer.clear",
-    "reflex___state____state.chat_app___pages___thread____composer.configure",
-    "reflex___state____state.chat_app___pages___thread____composer.delete",
-    "reflex___state____state.chat_app___pages___thread____composer.delete_thread",
     "reflex___state____state.chat_app___pages___thread____composer.edit",
     "reflex___state____state.chat_app___pages___thread____composer.go_on",
-    "reflex___state____state.chat_app___pages___thread____composer.keep_deleted",
-    "reflex___state____state.chat_app___pages___thread____composer.new_thread",
-    "reflex___state____state.chat_app___pages___thread____composer.rename",
     "reflex___state____state.chat_app___pages___thread____composer.retry",
     "reflex___state____state.chat_app___pages___thread____composer.send",
     "reflex___state____state.chat_app___pages___thread____composer.stop",
-    "reflex___state____state.chat_app___pages___thread____composer.undo",
     "reflex___state____state.chat_app___state____live.catch_up",
     "reflex___state____state.chat_app___state____live.look_at",
     "reflex___state____state.chat_app___state____live.replay",
@@ -91,9 +91,10 @@ ENTRY_POINTS = {
 LIST = """
 import json
 import chat_app.chat_app
-from chat_app.socket_guard import may_call
+from chat_app.gate.frames import CHECKS
+from chat_app.reflex_seams import is_remote
 from reflex_base.registry import RegistrationContext
-print(json.dumps([name for name in RegistrationContext.get().event_handlers if may_call(name)]))
+print(json.dumps([name for name in RegistrationContext.get().event_handlers if name in CHECKS or is_remote(name)]))
 """
 BEHIND_A_PROXY = """
 import asyncio, json
@@ -233,7 +234,7 @@ UNKNOWN = [
     call("new_thread").replace('"payload": {}', '"payload": []'),
     call("new_thread").replace('"payload": {}', '"payload": {"__reflex_form_data__": 1}'),
     *(
-        emit("event", {"name": f"{STATE}.chat_app___pages___thread____composer.new_thread", "router_data": wrong})
+        emit("event", {"name": f"{STATE}.chat_app___components___sidebar____sidebar.new_thread", "router_data": wrong})
         for wrong in ([], 1, {"pathname": 1}, {"pathname": "no slash"}, {"query": []})
     ),
 ]

@@ -23,8 +23,11 @@ HANDLERS = {
     "look_at": f"{LIVE}.look_at",
     **{
         name: f"{STATE}.chat_app___pages___thread____composer.{name}"
-        for name in ("send", "edit", "stop", "retry", "go_on", "delete", "delete_thread", "new_thread")
+        for name in ("send", "edit", "stop", "retry", "go_on")
     },
+    "delete": f"{STATE}.chat_app___components___undo____undo.delete_message",
+    "delete_thread": f"{STATE}.chat_app___components___undo____undo.delete_thread",
+    "new_thread": f"{STATE}.chat_app___components___sidebar____sidebar.new_thread",
 }
 
 Update = dict[str, Any]

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from chat_app.api import schemas
+from chat_app.data.models import Role
 from chat_app.threads.messages import Exported
 from chat_app.threads.reply_views import AttemptView
 from chat_app.threads.thread_views import ThreadView
@@ -29,7 +30,7 @@ async def as_markdown(thread: ThreadView, batches: AsyncIterator[Sequence[Export
     yield f"# {escaped(thread.title or UNTITLED)}\n"
     async for batch in batches:
         for message, author, attempts in batch:
-            name = AI if attempts else escaped(author)
+            name = escaped(author) if message.role is Role.USER else AI
             yield f"\n## {name} · {message.at:%Y-%m-%d %H:%M} UTC\n\n{_quoted(message.text)}\n"
             for note in _notes(attempts):
                 yield note

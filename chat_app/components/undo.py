@@ -1,0 +1,76 @@
+"""Undo: what this tab has deleted last, and the notice that takes it back for some seconds."""
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components import words
+from chat_app.components.client import toast
+from chat_app.components.dialog import QUIET
+from chat_app.services import services
+from chat_app.state import MessageId, remote, thread_in_address, update_vars, who_asks
+
+UNDO_SECONDS = 10
+"""How long it is offered to take a deletion back; the server keeps what was deleted for longer."""
+
+
+class Undo(rx.State):
+    """Deletes, and takes it back for as long as that is on offer."""
+
+    thread: str = ""
+    """Where this tab has deleted last."""
+    message: int = 0
+    """What it has deleted there; 0 is the thread itself."""
+
+    @remote
+    async def delete_message(self, message_id: MessageId) -> None:
+        """Take a message away for everybody."""
+        thread_id = thread_in_address(self)
+        await services().messages.delete(await who_asks(self), thread_id, message_id)
+        async with self:
+            update_vars(self, thread=thread_id, message=message_id)
+
+    @remote
+    async def delete_thread(self) -> Any:
+        """Take this thread away for everybody, and go home."""
+        thread_id = thread_in_address(self)
+        await services().threads.delete(await who_asks(self), thread_id)
+        async with self:
+            update_vars(self, thread=thread_id, message=0)
+        return rx.redirect("/", replace=True)
+
+    @remote
+    async def undo(self) -> Any:
+        """Bring back what this tab has deleted last."""
+        async with self:
+            thread_id, message_id = self.thread, self.message
+            update_vars(self, thread="", message=0)
+        if thread_id == "":
+            return None
+        who = await who_asks(self)
+        if message_id:
+            await services().messages.restore(who, thread_id, message_id)
+            return None
+        await services().threads.restore(who, thread_id)
+        return rx.redirect(f"/t/{thread_id}")
+
+    @remote
+    async def keep_deleted(self) -> None:
+        """Offer no more to undo it."""
+        async with self:
+            update_vars(self, thread="", message=0)
+
+
+def undo_notice() -> rx.Component:
+    """Says that something was deleted, and takes it back: for some seconds, of each deletion anew."""
+    return rx.cond(
+        Undo.thread != "",
+        toast(
+            rx.el.p(rx.cond(Undo.message == 0, words.DELETED_THREAD, words.DELETED_MESSAGE), role="status"),
+            rx.el.button(words.UNDO, type="button", on_click=Undo.undo, class_name=f"{QUIET} text-primary"),
+            key=f"{Undo.thread} {Undo.message}",
+            seconds=UNDO_SECONDS,
+            on_over=Undo.keep_deleted,
+            class_name="undo-notice",
+        ),
+    )
