@@ -28,6 +28,7 @@ from chat_app.replies.retention import Retention
 from chat_app.replies.writers import Model, Writers
 from chat_app.settings import Settings
 from chat_app.threads.members import Members
+from chat_app.threads.mentions import MENTION
 from chat_app.threads.messages import Messages
 from chat_app.threads.seed import Seed
 from chat_app.threads.threads import Threads
@@ -255,7 +256,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(database.close)
         await database.migrate()
         if settings.uses_demo_model:
-            base_url = await stack.enter_async_context(serve_demo_model())
+            base_url = await stack.enter_async_context(serve_demo_model(MENTION))
             model = OpenAIModel(settings, base_url=base_url, name=DEMO_MODEL)
         else:
             model = OpenAIModel(settings)

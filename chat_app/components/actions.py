@@ -34,7 +34,7 @@ class Actions:
     on_continue: Handler
     on_delete: Handler
     on_look: Handler
-    on_earlier: Handler
+    on_older: Handler
     """Brings the messages before one."""
     on_replay: Handler
     """Takes a message's id and a version: brings the timeline of that."""

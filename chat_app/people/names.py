@@ -28,7 +28,9 @@ _NAMES = RandomGenerator(
 )
 NAME_LENGTH = 60
 """Characters of a name."""
-RESERVED = frozenset({"gpt", "@gpt", "ai", "you", "system", "assistant"})
+AI_HANDLE = "gpt"
+"""What the AI is called in a message, after an "@"; see `threads/mentions.py`."""
+RESERVED = frozenset({AI_HANDLE, f"@{AI_HANDLE}", "ai", "you", "system", "assistant"})
 """Names, as compared, by which a person could pass for somebody else on the page."""
 TAKEN = "Somebody has that name."
 KEY_LENGTH = 60

@@ -1,6 +1,5 @@
 """Messages: posted, edited, deleted, restored, read and exported."""
 
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -25,14 +24,13 @@ from chat_app.refusals import MessageRefused, MessageTooLong, NotNow, ThreadUnkn
 from chat_app.threads import message_views, reply_views, thread_views
 from chat_app.threads.access import Verb, may, may_delete_message, may_edit_message
 from chat_app.threads.attempts import answer, end_quietly, is_in, message_refusal, with_attempt
+from chat_app.threads.mentions import MENTION, mentions_ai
 from chat_app.threads.message_views import NEWEST, MessageView
 from chat_app.threads.reply_views import AttemptView
 from chat_app.threads.threads import TOO_LATE
 from chat_app.threads.versions import next_version, raise_version
 from tributary_streams import Stream, StreamId, clean, read_text, utc_now
 
-MENTION = re.compile(r"(?<![\w.@/+-])@gpt(?![\w-]|[.@]\w)", re.IGNORECASE)
-"""`@gpt` as a word of its own; not in an address, a path or a longer name."""
 MAX_TEXT = 16_000
 """Characters of a message."""
 TITLE_LENGTH = 60
@@ -218,11 +216,6 @@ class Messages:
             message = await message_views.message_view(session, thread_id, message_id, who.user_id)
             message = await message_views.with_stored_text(session, message)
         return message, message.text[offset:]
-
-
-def mentions_ai(text: str) -> bool:
-    """Whether a message asks the AI by name."""
-    return MENTION.search(text) is not None
 
 
 def check_text(text: str) -> str:
