@@ -1,4 +1,4 @@
-"""Read receipts: how far people have read, noted in memory and stored together, now and then."""
+"""Read receipts: how far people have read, noted in memory and stored in batches."""
 
 import asyncio
 import logging
@@ -15,28 +15,28 @@ from tributary_streams import DATABASE_AWAY
 logger = logging.getLogger(__name__)
 
 STORE_EVERY = 3.0
-"""Seconds in which readings gather: what all people of a process have read meanwhile is one statement."""
+"""Seconds for which receipts gather; then all receipts of the process are stored by one statement."""
 INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class ReadReceipts:
-    """The readings of this process that are not stored yet. `run` is its task."""
+    """The read receipts of this process that are not stored yet. `run` is its task."""
 
     def __init__(self, database: Database, on_note: Callable[[int, str, int], None] = lambda *_: None) -> None:
-        """`on_note` is told of each reading at once: who, in which thread, and up to which position."""
+        """`on_note` is called at once with each receipt: user id, thread id and position."""
         self._database = database
         self._on_note = on_note
         self._noted: dict[tuple[int, str], int] = {}
         self._woken = asyncio.Event()
 
     def note(self, user_id: int, thread_id: str, position: int) -> None:
-        """Say that somebody has read a thread up to a position; what is stored never goes back."""
+        """Note that a person has read a thread up to `position`; a stored position never goes back."""
         self._noted[user_id, thread_id] = max(position, self._noted.get((user_id, thread_id), 0))
         self._on_note(user_id, thread_id, position)
         self._woken.set()
 
     async def run(self) -> None:
-        """Store for ever what is noted."""
+        """Store what is noted, for ever."""
         while True:
             await self._woken.wait()
             await asyncio.sleep(STORE_EVERY)
@@ -46,7 +46,7 @@ class ReadReceipts:
                 logger.warning("readings could not be stored (%s); trying again", type(error).__name__)
 
     async def store(self) -> None:
-        """Store what is noted by now; it is kept if that fails. Nobody can read what is deleted."""
+        """Store what is noted by now, except for deleted threads; if that fails, it stays noted."""
         self._woken.clear()
         noted, self._noted = self._noted, {}
         if not noted:
