@@ -1,9 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev doctor docs test chaos security check audit bench bench-quick soak hotspots lock clean
+.PHONY: help run dev doctor docs fast test thorough chaos security check audit bench bench-quick soak hotspots lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# What is set in many containers would have each of the processes that the tests start compile the app anew.
+export PYTHONDONTWRITEBYTECODE :=
+ORDINARY := not thorough and not chaos and not security
+SLOW := browser server api/test_cli.py api/test_document.py streaming/test_properties.py
 # Stamps: newer than the requirements once these are installed, so that a second start has nothing to do.
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
@@ -26,10 +30,18 @@ doctor: $(RUNTIME) ## say what is wrong with this deployment, if anything
 docs: $(RUNTIME) ## make docs/configuration.md and .env.example from chat_app/settings.py
 	@$(BIN)/python -m scripts.settings_doc
 
+fast: $(DEVELOPMENT) ## run the tests without a server, a browser, PostgreSQL or very many cases, in under a minute
+	@$(BIN)/python -m pytest --numprocesses 3 $(SLOW:%=--ignore tests/%) -m "not server and not postgresql and $(ORDINARY)" $(ARGS)
+
 test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.postgres
-	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
+
+thorough: $(DEVELOPMENT) ## run more of what `make test` runs a little of, in a few minutes
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.postgres
+	@$(BIN)/python -m pytest --numprocesses 3 -m thorough $(ARGS)
 
 chaos: $(DEVELOPMENT) ## try what always holds in many thousand cases, and kill servers; takes the better part of an hour
 	@$(BIN)/python -m pytest -m chaos --timeout 0 -rP $(ARGS)

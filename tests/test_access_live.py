@@ -34,6 +34,7 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr("chat_app.live.pace.FRAME_EVERY", 0.0)
     monkeypatch.setattr(tabs, "CONGESTED_WAIT", 0.01)
     monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     for pace in ("IDLE", "HERE"):
         monkeypatch.setattr(tailer, pace, 0.05)
     async with running_world(database) as world:

@@ -169,6 +169,7 @@ async def test_what_a_dead_server_had_not_cleared_is_cleared_at_the_next_start(d
     assert [await count(database, table) for table in (Stream, Attempt, Message, Thread)] == [0, 0, 0, 0]
 
 
+@pytest.mark.on_both_databases(by="thorough")
 async def test_replies_beyond_the_limit_wait_in_order_and_say_so(database: Database) -> None:
     async with running_world(database, chat_replies_per_person=1, chat_replies_at_once=2) as world:
         ada, noor, max_ = [await person(database) for _ in range(3)]

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from chat_app.data.db import Database
-from chat_app.live import directory, pace
+from chat_app.live import directory, pace, tabs
 from chat_app.threads.thread_views import ThreadView
 from tests.support.meter import metered
 from tests.support.model import Screen
@@ -155,6 +155,7 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
 ) -> None:
     """Threads that have changed of late are read again for a while: commits may come late."""
     monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     looked: list[str] = []
     line_of = directory._line_of
 

@@ -25,6 +25,7 @@ WITHIN = 30
 @pytest.fixture
 async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FaultyDatabase]:
     monkeypatch.setattr(transactions, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("chat_app.live.pace.FRAME_EVERY", 0.01)  # a test waits for each delta
     database = FaultyDatabase(database_url)
     yield database
     await database.close()
@@ -159,7 +160,7 @@ async def test_what_waits_for_the_database_is_held_once(reply: Reply, database: 
     await reply.say(*SENTENCES)
     await database.until_failed(1)
     tasks = len(asyncio.all_tasks())
-    await database.until_failed(4)
+    await database.until_failed(2)
 
     (lane,) = reply.world.services._writers._flusher._lanes.values()
     assert len(lane._taken) + lane._chunker.pending == len(reply.said) - lane.stored

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat_app.data.db import Database
+from chat_app.live import presence, tabs
 from chat_app.people.identity import Identity
 from chat_app.people.limits import RENAMES_PER_HOUR
 from chat_app.people.names import TAKEN
@@ -18,7 +19,10 @@ pytestmark = pytest.mark.on_both_databases
 
 
 @pytest.fixture
-async def world(database: Database) -> AsyncIterator[World]:
+async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A server that tells tabs at once."""
+    monkeypatch.setattr(presence, "TOLD_EVERY", 0.0)
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     async with running_world(database) as world:
         yield world
 

@@ -69,6 +69,9 @@ MATTERS = {
     Visibility.PRIVATE: ("viewer", "member", "owner"),
 }
 """Who may do something because of the visibility, or whatever it is. A scene takes a while: these are enough."""
+whoever = pytest.mark.parametrize(
+    "visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.thorough)]
+)
 
 
 @dataclass
@@ -441,7 +444,7 @@ async def test_a_handler_refuses_whoever_may_not_and_changes_and_tells_nothing(
             assert SECRET not in outcome.page
 
 
-@pytest.mark.parametrize("visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.security)])
+@whoever
 async def test_a_handler_does_it_for_whoever_may(
     world: World, visibility: Visibility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,6 +495,18 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
             await world.services.members.remove(now.people["owner"], now.thread_id, member)
 
 
+async def test_what_a_thread_has_shown_is_emptied_as_one_so_that_no_new_var_is_forgotten() -> None:
+    transcript = await new_root().get_state(Transcript)
+    fields = Transcript.get_fields()
+    empty = {name: fields[name].default_value() for name in Transcript.base_vars}
+    filled: dict[type, Any] = {str: "x", int: 1, bool: True, list: ["x"], dict: {"x": "x"}}
+    for name, value in empty.items():
+        setattr(transcript, name, filled[type(value)])
+    transcript._empty()
+    left = {name for name, value in empty.items() if getattr(transcript, name) != value}
+    assert left == {"thread", "is_loaded", "is_missing", "is_unsaved"}
+
+
 # --- routes ------------------------------------------------------------------------------------------------------
 
 of_routes = [name for name, entry in ROUTES.items() if entry.verb is not None]
@@ -532,7 +547,7 @@ async def test_a_route_refuses_whoever_may_not_and_changes_and_tells_nothing(
     assert await now.rows() == before
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@whoever
 async def test_a_route_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
     now = await scene(world, visibility)
     for name in of_routes:
@@ -568,7 +583,7 @@ async def test_a_service_refuses_whoever_may_not_and_changes_nothing(world: Worl
     assert await now.rows() == before
 
 
-@pytest.mark.parametrize("visibility", MATTERS)
+@whoever
 async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
     now = await scene(world, visibility)
     for name in of_services:

@@ -10,9 +10,8 @@ import pytest
 
 from chat_app.data.db import Database
 from chat_app.data.models import Visibility
-from chat_app.live import presence, tabs
+from chat_app.live import directory, presence, tabs
 from chat_app.live.presence import Crowd, PresenceTracker
-from chat_app.live.tabs import MARKS_EVERY
 from chat_app.people.identity import Identity, session_of
 from chat_app.state import Presence as PresenceState
 from chat_app.threads.access import Verb
@@ -192,8 +191,12 @@ async def test_who_may_not_write_is_not_seen_typing(world: World) -> None:
         await reader.until_screen(lambda _: typing(reader) == {ada.user_id})
 
 
-async def test_marks_of_all_kinds_come_together_and_not_more_often_than_they_may(database: Database) -> None:
+async def test_marks_of_all_kinds_come_together_and_not_more_often_than_they_may(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the loop's clock: whatever happens meanwhile, two updates with marks are so far apart."""
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.5)  # not its 2 seconds, for all of them are waited for
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
     async with running_world(database) as world:
         ada, noor = await person(database), await person(database)
         here, there = await thread(database, ada), await thread(database, ada)
@@ -206,7 +209,7 @@ async def test_marks_of_all_kinds_come_together_and_not_more_often_than_they_may
             moments = tab.screen.marked_at
             assert len(moments) >= 3
             apart = [later - sooner for sooner, later in pairwise(moments)]
-            assert min(apart) >= MARKS_EVERY
+            assert min(apart) >= tabs.MARKS_EVERY
             assert tab.screen.crowd.count == 4
 
 

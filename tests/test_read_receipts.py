@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from chat_app.data.db import Database
 from chat_app.data.models import ReadReceipt, Visibility
-from chat_app.live import read_receipts
+from chat_app.live import directory, read_receipts, tabs
 from chat_app.live.directory import SidebarThread
 from chat_app.live.read_receipts import ReadReceipts
 from chat_app.people.identity import Identity
@@ -25,8 +25,10 @@ NEVER = 3600.0
 
 @pytest.fixture
 async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """A server that stores what is read when a test says so."""
+    """A server that stores what is read when a test says so, and tells tabs at once what is new elsewhere."""
     monkeypatch.setattr(read_receipts, "STORE_EVERY", NEVER)
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     async with running_world(database) as world:
         yield world
 
@@ -220,11 +222,8 @@ async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_no
     assert await found(noor, "1_0%") == set()  # what means "any" in a query is a character like others
 
 
-async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back(world: World) -> None:
     """A tab reads its list, is slow to say so, and closes: the person's other tab has been told more meanwhile."""
-    monkeypatch.setattr("chat_app.live.directory.DIRECTORY_EVERY", 0.0)
     ada = await person(world.database)
     meeting, private = await thread(world.database, ada), await thread(world.database, ada)
     await world.services.members.set_visibility(ada, private, Visibility.PRIVATE)

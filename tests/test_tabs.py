@@ -134,6 +134,7 @@ async def test_a_tab_whose_socket_stands_gets_everything_at_once_when_it_drains(
         assert stuck.screen.frames <= shown + 2  # one may have been on its way
 
 
+@pytest.mark.on_both_databases(by="thorough")
 async def test_a_tab_that_takes_nothing_holds_up_none_of_twenty_others(world: World) -> None:
     ada, noor = await person(world.database), await person(world.database)
     thread_id = await thread(world.database, ada)
@@ -167,6 +168,7 @@ async def test_a_tab_that_takes_nothing_holds_up_none_of_twenty_others(world: Wo
             await tab.until(name, said, "done")
 
 
+@pytest.mark.on_both_databases(by="thorough")
 @pytest.mark.parametrize("is_read", [True, False], ids=["reported", "never advanced"])
 async def test_what_waits_for_a_tab_that_takes_nothing_is_bounded(
     world: World, monkeypatch: pytest.MonkeyPatch, is_read: bool

@@ -8,6 +8,7 @@ import pytest
 
 from chat_app.data.db import Database
 from chat_app.data.models import Attempt, Deletion, MemberRole, Message, Thread, Visibility
+from chat_app.live import directory, tabs
 from chat_app.people.identity import Identity
 from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
 from chat_app.replies import retention
@@ -23,7 +24,10 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def world(database: Database) -> AsyncIterator[World]:
+async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A server that tells tabs at once."""
+    monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
+    monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     async with running_world(database) as world:
         yield world
 

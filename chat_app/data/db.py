@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -89,6 +89,9 @@ class Database(EngineTransactions):
         engine = create_engine(_with_driver(self.url, is_async=False), hide_parameters=True)
         if self.is_sqlite:
             prepare_sqlite(engine)
+            # Of several that would switch a new file to its journal mode at once, SQLite lets some wait for nothing.
+            with self._gate() if fcntl is not None and self.url.database else nullcontext():
+                engine.connect().close()
         try:
             with engine.execution_options(is_writing=True).begin() as connection:
                 if not self.is_sqlite:
@@ -127,7 +130,9 @@ class Database(EngineTransactions):
     @contextmanager
     def _gate(self) -> Generator[None]:
         assert fcntl is not None
-        with Path(f"{self.url.database}.gate").open("ab") as gate:
+        file = Path(f"{self.url.database}.gate")
+        _make_private(file)
+        with file.open("ab") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield
 

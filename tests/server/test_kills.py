@@ -142,23 +142,26 @@ async def ask_and_kill(server: Server, model: ScriptedModelThread, visitor: Visi
     return Killed(tab.page.url, at, await shown(tab))
 
 
-async def settled_page(visitor: Visitor, killed: Killed) -> dict[int, str]:
-    """The texts that the page shows once the server is back and no reply of the killed one is under way."""
+async def settled_page(visitor: Visitor, killed: Killed) -> tuple[dict[int, str], set[int]]:
+    """What the page shows once the server is back and no reply of the killed one is under way: the texts of messages,
+    and which of them it says were cut off."""
     tab = await visitor.open(killed.thread)
     await expect(tab.messages()).to_have_count(2 * REPLIES)
     # Long before a process that is not alone could take the killed one for dead.
     await expect(tab.page.locator('[data-status="pending"], [data-status="streaming"]')).to_have_count(
         0, timeout=20_000
     )
-    return await shown(tab)
+    cut_off = tab.page.locator('article[data-status="error"]', has_text=RESTARTED[1])
+    return await shown(tab), {int(await row.get_attribute("data-message") or 0) for row in await cut_off.all()}
 
 
-def check(reply: Stored, spoken: Spoken, now_shown: str) -> None:
+def check(reply: Stored, spoken: Spoken, now_shown: str, *, says_why: bool) -> None:
     """What holds of any reply after a kill."""
     assert reply.text == reply.chunks
     assert spoken.text.startswith(reply.text)
     assert reply.ending == RESTARTED or (reply.ending == DONE and reply.text == spoken.text)
     assert now_shown == reply.text.strip()
+    assert says_why == (reply.ending == RESTARTED)
 
 
 def worst(losses: list[Loss]) -> Loss:
@@ -178,7 +181,14 @@ def loss(reply: Stored, spoken: Spoken, killed: Killed) -> Loss:
     return Loss(spoken.age_of(len(reply.text), killed.at), max(0, len(on_page) - len(reply.text.strip())))
 
 
-@pytest.mark.parametrize("kills", [pytest.param(3, id="thrice"), pytest.param(20, id="often", marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(1, id="once"),
+        pytest.param(3, id="thrice", marks=pytest.mark.thorough),
+        pytest.param(20, id="often", marks=pytest.mark.chaos),
+    ],
+)
 async def test_a_server_killed_in_mid_reply_loses_no_more_than_the_flush_age(tmp_path: Path, kills: int) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     print(f"seed {seed}")
@@ -198,17 +208,17 @@ async def test_a_server_killed_in_mid_reply_loses_no_more_than_the_flush_age(tmp
                 tmp_path, OPENAI_BASE_URL=model.base_url, CHAT_SEED="false", CHAT_REPLIES_PER_PERSON="20"
             ) as server:
                 if killed is not None:
-                    texts = await settled_page(visitor, killed)
+                    texts, cut_off = await settled_page(visitor, killed)
                     replies = await stored_replies(database)
                     for prompt in replies.keys() - settled.keys():
                         reply, spoken = replies[prompt], speaker.spoken[prompt]
-                        check(reply, spoken, texts[reply.message])
+                        check(reply, spoken, texts[reply.message], says_why=reply.message in cut_off)
                         losses.append(loss(reply, spoken, killed))
                     assert len(replies) == run * REPLIES
                     assert settled.items() <= replies.items()
                     settled = replies
-                    cut_off = sum(reply.ending == RESTARTED for reply in settled.values())
-                    print(f"{run} kills cut off {cut_off} of {len(settled)} replies; worst loss {worst(losses)}")
+                    ended = sum(reply.ending == RESTARTED for reply in settled.values())
+                    print(f"{run} kills cut off {ended} of {len(settled)} replies; worst loss {worst(losses)}")
                 if run < kills:
                     killed = await ask_and_kill(server, model, visitor, run, chance.uniform(0, 3))
             await visitor.leave()

@@ -28,6 +28,12 @@ ONLY_AT_THE_END = "60"
 
 
 @pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """The server's."""
+    return f"sqlite:///{tmp_path}/tributary.db"
+
+
+@pytest.fixture
 def model() -> Iterator[ScriptedModelThread]:
     with ScriptedModelThread(lambda _: Say([*DELTAS, Hold()])) as model:
         yield model
@@ -48,26 +54,35 @@ async def ask(database: Database) -> list[StreamId]:
     return asked
 
 
-slow = pytest.mark.chaos
+with_page = pytest.mark.thorough
 
 
 @pytest.mark.parametrize(
-    ("mode", "sign", "to_all"),
+    ("mode", "sign", "to_all", "has_page"),
     [
-        pytest.param("prod", signal.SIGTERM, False, id="production-terminated"),
-        pytest.param("prod", signal.SIGTERM, True, id="production-terminated-as-a-group", marks=slow),
-        pytest.param("prod", signal.SIGINT, True, id="production-ctrl-c", marks=slow),
-        pytest.param("dev", signal.SIGTERM, False, id="development-terminated", marks=slow),
-        pytest.param("dev", signal.SIGTERM, True, id="development-terminated-as-a-group", marks=slow),
-        pytest.param("dev", signal.SIGINT, True, id="development-ctrl-c"),
+        pytest.param("prod", signal.SIGTERM, False, False, id="production-terminated"),
+        pytest.param("dev", signal.SIGINT, True, False, id="development-ctrl-c"),
+        pytest.param("prod", signal.SIGTERM, False, True, id="page-production-terminated", marks=with_page),
+        pytest.param("prod", signal.SIGTERM, True, True, id="page-production-terminated-as-a-group", marks=with_page),
+        pytest.param("prod", signal.SIGINT, True, True, id="page-production-ctrl-c", marks=with_page),
+        pytest.param("dev", signal.SIGTERM, False, True, id="page-development-terminated", marks=with_page),
+        pytest.param("dev", signal.SIGTERM, True, True, id="page-development-terminated-as-a-group", marks=with_page),
+        pytest.param("dev", signal.SIGINT, True, True, id="page-development-ctrl-c", marks=with_page),
     ],
 )
 async def test_a_server_that_ends_in_mid_reply_stores_the_tails_and_says_why(
-    tmp_path: Path, database: Database, model: ScriptedModelThread, mode: Mode, sign: signal.Signals, to_all: bool
+    tmp_path: Path,
+    database: Database,
+    model: ScriptedModelThread,
+    mode: Mode,
+    sign: signal.Signals,
+    to_all: bool,
+    has_page: bool,
 ) -> None:
     with running_server(
         tmp_path,
         mode,
+        has_page=has_page,
         OPENAI_BASE_URL=model.base_url,
         CHAT_SEED="false",
         CHAT_SWEEP_EVERY="0.2",

@@ -565,7 +565,7 @@ async def test_an_address_may_have_only_so_many_connections(url: str, address: s
 
 @pytest.mark.security
 async def test_behind_a_trusted_proxy_the_address_is_the_one_it_tells_and_the_cookie_is_secure(tmp_path: Path) -> None:
-    with running_site(tmp_path, "prod", build="once", TRUSTED_PROXIES="127.0.0.1") as site:
+    with running_site(tmp_path, "prod", TRUSTED_PROXIES="127.0.0.1") as site:
         said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.7", "X-Forwarded-Proto": "https"}
         async with httpx.AsyncClient(base_url=site.server.url) as browser:
             answer = await browser.get("/", headers=said)
@@ -578,7 +578,7 @@ async def test_behind_a_trusted_proxy_the_address_is_the_one_it_tells_and_the_co
 
 @pytest.mark.security
 async def test_a_state_that_has_really_expired_rebuilds_itself_unseen(tmp_path: Path) -> None:
-    with running_site(tmp_path, "prod", build="once", REFLEX_REDIS_TOKEN_EXPIRATION="1") as site:
+    with running_site(tmp_path, "prod", REFLEX_REDIS_TOKEN_EXPIRATION="1") as site:
         url = site.server.url
         cookie = await new_cookie(url)
         path = await own_thread(url, cookie)

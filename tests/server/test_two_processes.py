@@ -12,6 +12,8 @@ from tests.support.other_process import OtherProcess
 from tests.support.scripted_model import Hold, Say, ScriptedModel
 from tributary_streams import Body, End, Piece, StreamId, StreamStatus, Sweeper, body, store
 
+pytestmark = pytest.mark.server
+
 DELTAS = ("One sentence. ", "And half ", "of another")
 TEXT = "".join(DELTAS)
 on_both_by_chaos = pytest.mark.on_both_databases(by="chaos")

@@ -1,25 +1,30 @@
 """A key that shows where it has flown: all tests of the production server run with it, and it may turn up nowhere."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from __future__ import annotations
 
-from tests.support.server import PROJECT, Server
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.support.server import Server
 
 MARK = "CANARY"
 """Part of the key that is looked for, so that a masked or cut one is found too."""
 KEY = f"sk-{MARK}-0123456789-{MARK}"
+STATES = Path(__file__).parent.parent.parent / ".states"
 NOT_OURS = frozenset({"node_modules", ".git"})
 
 
 def leaks(server: Server, *needles: str) -> list[str]:
     """The files of a server (database, log, what is served, states of tabs) in which one of these can be read."""
-    built = PROJECT / ".web" / "test-prod-site"
     wanted = [needle.encode() for needle in needles]
     files = [
         server.log,
         *server.directory.glob(f"{server.database.name}*"),
-        *_files(built),
-        *_files(PROJECT / ".states"),
+        *_files(server.web),
+        *_files(STATES),
     ]
     return [str(file) for file in files if any(needle in file.read_bytes() for needle in wanted)]
 

@@ -43,7 +43,7 @@ class OtherProcess:
     ) -> AsyncIterator[Self]:
         """A process at work on this database and this model's endpoint, from its first sweep until the block ends."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.support.other_process"),
+            *(sys.executable, "-m", "tests.support.leash", "-m", "tests.support.other_process"),
             *(database.url.render_as_string(hide_password=False), base_url),
             *map(str, (renew_every, expiry, sweep_every)),
             cwd=PROJECT,

@@ -1,5 +1,12 @@
-"""The real server, started as a newcomer starts it."""
+"""The real server, started as a newcomer starts it.
 
+Its page is built once in a run, by `reflex run --env prod` itself; each production server has a copy of it for its own
+port, so that any number of them run beside each other and each starts in seconds.
+"""
+
+import fcntl
+import gzip
+import json
 import os
 import shutil
 import signal
@@ -7,22 +14,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
+
+from tests.support import canary
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 START_WITHIN = 180.0
 """Seconds that a first start may take: npm's downloads and the build are part of it."""
 STOP_WITHIN = 15.0
+REFLEX = str(Path(sys.executable).parent / "reflex")
 BUILDS = PROJECT / ".web"
 """Where the pages of test servers are built, beside a developer's; kept, for a second build is a matter of seconds."""
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-"""Which of several processes runs these tests; each has build folders of its own."""
+"""Which of several processes runs these tests."""
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+"""The run that this process is part of."""
 
 Mode = Literal["prod", "dev"]
 
@@ -33,6 +47,8 @@ class Server:
 
     url: str
     directory: Path
+    web: Path
+    """Its page."""
     log: Path
     process: subprocess.Popen[bytes]
 
@@ -63,75 +79,99 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-_built: dict[Path, int] = {}
-"""The port for which the page in a folder was built in this run."""
+_ports: dict[Path, int] = {}
+"""The port of the production server that has had its data in a folder."""
 
 
 @contextmanager
-def running_server(directory: Path, mode: Mode = "prod", *, build: str = "once", **variables: str) -> Generator[Server]:
+def running_server(
+    directory: Path, mode: Mode = "prod", *, has_page: bool = True, **variables: str
+) -> Generator[Server]:
     """`reflex run` in this mode, with its data in `directory`; what the environment says of the app is left out.
 
-    A page is built for a port. Production servers of the same `build`, one after the other, share both: the first
-    builds the page. So servers that run at the same time need a `build` each.
+    A production server that has the data of an earlier one has its address, too. Without a page, the backend is alone.
     """
-    folder = BUILDS / "-".join(filter(None, ("test", mode, build, WORKER)))
-    port = _built.get(folder)
-    is_built = port is not None and _is_free(port)
-    port = port if port is not None and is_built else free_port()
-    _begin_with_packages_of_another(folder)
-    # The second is `reflex`, too, without a build.
-    reflex = ["-m", "tests.support.reflex_again"] if is_built else [str(Path(sys.executable).parent / "reflex")]
-    backend = port if mode == "prod" else free_port()
-    command = [sys.executable, *reflex, "run"]
-    command += ["--env", "prod"] if mode == "prod" else ["--backend-port", str(backend)]
-    log = directory / f"{mode}-{port}.log"
+    backend = _ports.setdefault(directory, free_port()) if mode == "prod" else free_port()
+    port = free_port() if mode == "dev" and has_page else backend
+    if not has_page:
+        command, web = ["-m", "tests.support.backend_alone", mode, str(port)], directory / "backend"
+    elif mode == "prod":
+        web = _moved(_built_page(), directory / "page", port)
+        command = ["-m", "tests.support.reflex_again", "run", "--env", "prod"]
+    else:
+        command = [REFLEX, "run", "--backend-port", str(backend)]
+        web = _with_packages_of(_built_page(), BUILDS / "-".join(filter(None, ("test-dev", WORKER))))
+    variables = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{directory}/tributary.db", **variables}
+    with _started(command, directory, web, port, **variables) as server:
+        # The development server's page, which another process serves, is there earlier than what it needs.
+        for url in (*([server.url] if has_page else []), f"http://127.0.0.1:{backend}/_health"):
+            _wait_until_it_answers(server, url)
+        yield server
+
+
+@contextmanager
+def _started(command: Sequence[str], directory: Path, web: Path, port: int, **variables: str) -> Generator[Server]:
+    log = directory / f"{web.name}-{port}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "tests.support.leash", *command],
             cwd=PROJECT,
-            env=app_environment(
-                PORT=str(port),
-                DATABASE_URL=f"sqlite:///{directory}/tributary.db",
-                REFLEX_WEB_WORKDIR=str(folder),
-                **variables,
-            ),
+            env=app_environment(REFLEX_WEB_WORKDIR=str(web), **variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        server = Server(f"http://127.0.0.1:{port}", directory, log, process)
-        try:
-            # The development server's page, which another process serves, is there earlier than what it needs.
-            for url in (server.url, f"http://127.0.0.1:{backend}/_health"):
-                _wait_until_it_answers(server, url)
-            if mode == "prod":
-                _built[folder] = port
-            yield server
-        finally:
-            server.stop()
+    server = Server(f"http://127.0.0.1:{port}", directory, web, log, process)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+def _built_page() -> Path:
+    """The folder of the page; the first in a run that asks for it builds it, while others wait."""
+    BUILDS.mkdir(exist_ok=True)
+    web, built_by = BUILDS / "test-prod", BUILDS / "test-prod.run"
+    with (BUILDS / "test-prod.lock").open("w") as lock, TemporaryDirectory(prefix="tributary-build-") as directory:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built_by.exists() or built_by.read_text() != RUN:
+            built_by.unlink(missing_ok=True)
+            port, data = free_port(), f"sqlite:///{directory}/tributary.db"
+            command = [REFLEX, "run", "--env", "prod"]
+            # With a key, which must not get into the page.
+            variables = {"PORT": str(port), "DATABASE_URL": data, "OPENAI_API_KEY": canary.KEY}
+            with _started(command, Path(directory), web, port, **variables) as server:
+                _wait_until_it_answers(server, server.url)
+                server.kill()
+            built_by.write_text(RUN)
+    return web
 
 
-def _begin_with_packages_of_another(folder: Path) -> None:
-    """Let a new folder begin as a copy of one that has had its build, for npm takes longest; packages are linked."""
-    whole = (other for other in BUILDS.glob("test-*") if (other / "build" / "client").exists())
-    if folder.exists() or (other := next(whole, None)) is None:
-        return
-    new = folder.with_name(f"new-{folder.name}")
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(other, new, symlinks=True, ignore=shutil.ignore_patterns("node_modules", "build"))
-    shutil.copytree(other / "node_modules", new / "node_modules", symlinks=True, copy_function=os.link)
-    new.rename(folder)
+def _moved(built: Path, web: Path, port: int) -> Path:
+    """A copy of the page for a server on another port: one of its scripts has the addresses of the backend."""
+    if web.exists():
+        return web
+    shutil.copytree(built, web, ignore=shutil.ignore_patterns("node_modules"))
+    before = urlsplit(json.loads((web / "env.json").read_text())["EVENT"]).port
+    (script,) = (web / "build" / "client" / "assets").glob("reflex-env-*.js")
+    for file in (script, web / "env.json"):
+        text = file.read_text()
+        assert f"localhost:{before}/" in text
+        file.write_text(text.replace(f"localhost:{before}/", f"localhost:{port}/"))
+    script.with_name(f"{script.name}.gz").write_bytes(gzip.compress(script.read_bytes()))
+    return web
+
+
+def _with_packages_of(built: Path, web: Path) -> Path:
+    """A folder for another page; it begins with the packages of one that was built, for npm takes longest: as links."""
+    if not web.exists():
+        new = web.with_name(f"new-{web.name}")
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(built, new, symlinks=True, ignore=shutil.ignore_patterns("node_modules", "build"))
+        shutil.copytree(built / "node_modules", new / "node_modules", symlinks=True, copy_function=os.link)
+        new.rename(web)
+    return web
 
 
 def app_environment(**variables: str) -> Mapping[str, str]:

@@ -37,14 +37,13 @@ class Site:
 
 
 @contextmanager
-def running_site(directory: Path, mode: Mode, *, build: str = "site", **variables: Any) -> Generator[Site]:
+def running_site(directory: Path, mode: Mode, **variables: Any) -> Generator[Site]:
     """A server with a scripted model, for the time of the block; its key must not have got anywhere by its end."""
     with (
         ScriptedModelThread() as model,
         running_server(
             directory,
             mode,
-            build=build,
             OPENAI_BASE_URL=model.base_url,
             OPENAI_API_KEY=canary.KEY,
             CHAT_LOG_LEVEL="debug",
