@@ -89,7 +89,7 @@ class Database(EngineTransactions):
         engine = create_engine(_with_driver(self.url, is_async=False), hide_parameters=True)
         if self.is_sqlite:
             prepare_sqlite(engine)
-            # Of several that would switch a new file to its journal mode at once, SQLite lets some wait for nothing.
+            # Switching a new file to its journal mode fails at once, without a wait, if another process does the same.
             with self._gate() if fcntl is not None and self.url.database else nullcontext():
                 engine.connect().close()
         try:
@@ -105,7 +105,7 @@ class Database(EngineTransactions):
 
         Each process holds a shared lock on a file beside the database. To find out whether it is alone, a process
         tries to make its lock exclusive for a moment. A lock on a second file, the gate, keeps others from trying or
-        joining meanwhile.
+        joining in that time.
         """
         if fcntl is None or not self.is_sqlite or not self.url.database or self._presence is not None:
             return
