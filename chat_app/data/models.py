@@ -186,7 +186,7 @@ class Message(SQLModel, table=True):
 
 
 class Deletion(SQLModel, table=True):
-    """Who deleted a message and when, for as long as they can undo it; so long its text and its attempts stay."""
+    """Who deleted a message and when. The row, the message's text and its attempts stay while this can be undone."""
 
     message_id: int = Field(primary_key=True, foreign_key="message.id", sa_column_kwargs={"autoincrement": False})
     user_id: int = Field(foreign_key="user.id")

@@ -69,7 +69,7 @@ def waiting_at(place: int) -> str:
 
 
 class Model(Protocol):
-    """What a model offers: `OpenAIModel`, or one of a test."""
+    """What writers need of a model; `OpenAIModel` has it, and so do the models of tests."""
 
     name: str
 
@@ -319,7 +319,7 @@ class Writers:
             raise SourceError(str(error)) from None
 
     async def _store(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
-        """Store the rest, in the transaction that ends the stream."""
+        """Settle the budget and store the reply's text and read counts, in the transaction that ends the stream."""
         await self._budget.settle(session, stream_id, ending)
         await attempts.store_reply(session, stream_id)
         rows_read, lag = self._reads(stream_id)

@@ -167,7 +167,7 @@ def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
 
 def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
     assert message.id is not None
-    if message.deleted is not None:  # until it cannot be undone the text is there, but nobody may see it
+    if message.deleted is not None:  # while this can be undone the text is there, but nobody may see it
         attempt = stream = None
     text = "" if message.deleted is not None else message.text
     base = attempt.base if attempt else 0
