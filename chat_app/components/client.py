@@ -10,6 +10,7 @@ from reflex.vars import VarData
 
 from chat_app.components import words
 from chat_app.components.finder import Finder
+from chat_app.reflex_seams import name_in_browser
 from chat_app.state import Live, Presence, Row, SidebarRow, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"
@@ -191,18 +192,13 @@ def attention() -> rx.Component:
     return _Attention.create(opened=Presence.opened, on_look=Presence.look, on_type=Presence.type)
 
 
-def _name_in_browser(var: Any) -> str:
-    """A var's name in the browser, which Reflex marks with a suffix of its own."""
-    return str(var).rpartition(".")[2]
-
-
 def transcript_feed(on_gap: Callable[..., Any]) -> rx.Component:
     """Brings the frames of `Live` to the page; `on_gap(name, have)` asks for what follows `have` in a text."""
     return _TranscriptFeed.create(
         state=Live.get_full_name(),
-        text_field=_name_in_browser(Live.f),
-        row_field=_name_in_browser(Live.r),
-        timeline_field=_name_in_browser(Live.t),
+        text_field=name_in_browser(Live.f),
+        row_field=name_in_browser(Live.r),
+        timeline_field=name_in_browser(Live.t),
         on_gap=on_gap,
     )
 
