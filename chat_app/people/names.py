@@ -35,6 +35,11 @@ RESERVED = frozenset({AI_HANDLE, f"@{AI_HANDLE}", "ai", "you", "system", "assist
 TAKEN = "Somebody has that name."
 KEY_LENGTH = 60
 """Characters of a name's key that are compared; one character of a name may become several of its key."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that change what is seen: Persian and Indic words need them, and so do composed emoji."""
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that show nothing although Unicode takes them for letters or marks."""
 
 
 async def add_guest(session: AsyncSession, name: str | None) -> int:
@@ -96,13 +101,6 @@ def make_up_name(attempt: int) -> str:
 def name_key(name: str) -> str:
     """A name as it is compared, whatever its case, spacing and invisible characters; "" if nothing is visible."""
     return look(name)[:KEY_LENGTH]
-
-
-_JOINERS = "\u200c\u200d"
-"""Format characters that change what is seen: Persian and Indic words need them, and so do composed emoji."""
-_BREAKS = frozenset({"Cc", "Zl", "Zp"})
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that show nothing although Unicode takes them for letters or marks."""
 
 
 def one_line(text: str) -> str:

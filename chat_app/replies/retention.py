@@ -29,6 +29,10 @@ UNDO_FOR = timedelta(minutes=1)
 """For how long a deletion can be undone; a page offers that for a shorter time."""
 PRUNE_EVERY = 3600.0
 """Seconds between two prunings of old chunks."""
+MESSAGES_PER_DELETE = 50
+"""Deleted messages whose text and attempts are removed in one batch."""
+STREAMS_PER_DELETE = 50
+"""Streams that are removed with their chunks in one batch."""
 
 
 class Retention:
@@ -84,12 +88,6 @@ class Retention:
     async def _prune_some(self, before: datetime) -> bool:
         async with self._database.write() as session:
             return await prune_chunks(session, before)
-
-
-MESSAGES_PER_DELETE = 50
-"""Deleted messages whose text and attempts are removed in one batch."""
-STREAMS_PER_DELETE = 50
-"""Streams that are removed with their chunks in one batch."""
 
 
 async def next_deleted(session: AsyncSession) -> datetime | None:
