@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run dev doctor docs fast test thorough chaos security check audit bench bench-quick soak hotspots lock clean
+.PHONY: help run dev doctor docs shared fast test thorough chaos security check audit bench bench-quick soak hotspots lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -74,6 +74,9 @@ soak: $(DEVELOPMENT) ## let 200 tabs come and go and 20 replies run for 20 minut
 
 hotspots: $(DEVELOPMENT) ## show where the server's time goes under load (ARGS=replies or ARGS=followers)
 	@$(BIN)/python -m bench.hotspots $(ARGS)
+
+shared: $(RUNTIME) ## write what JavaScript has from Python into assets/shared.js
+	@$(BIN)/python -m chat_app.components.shared
 
 lock: $(DEVELOPMENT) ## pin and hash what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	@$(PIP) install --quiet uv==0.13.8

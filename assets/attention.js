@@ -1,10 +1,11 @@
 /** What the server is told of the person at the page: whether they look at the end of the thread, and that they type. */
 
 import { useEffect, useRef } from "react";
+import { TYPING_LASTS_MS } from "$/public/shared.js";
 
 const LOOK_EVERY_MS = 1_000;
 const LOOKS = 2; // in a row: a glance on the way to somewhere else is none
-const TYPES_EVERY_MS = 3_000; // half of how long the mark lasts (presence.py)
+const TYPES_EVERY_MS = TYPING_LASTS_MS / 2;
 const NEAR_PX = 40;
 const BOX = ".scroll-follow-box";
 const COMPOSER = ".composer-text";

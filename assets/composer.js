@@ -9,6 +9,7 @@ import { createElement as h, useCallback, useEffect, useLayoutEffect, useMemo, u
 import { useLocation } from "react-router";
 import { completed, completionAt, joined, lengthOf, mentionsAi, withMention, withoutMention } from "$/public/composer_text.js";
 import { createDrafts } from "$/public/drafts.js";
+import { MAX_TEXT, PERSON_HERE, ROW } from "$/public/shared.js";
 import { lastRowOf, textOf } from "$/public/transcript_feed.js";
 
 const NONCE_BYTES = 12;
@@ -234,7 +235,7 @@ export function ForgetDrafts() {
 
 /** Where a message is written; `onSend(text, nonce)` and `onEdit(message, text, nonce)` are given each until stored. */
 export function Composer(props) {
-  const { me, shown, people, here, always, isDown, limit, words, icons } = props;
+  const { me, shown, people, here, always, isDown, words, icons } = props;
   // By the address, and not by the state, which follows it: what is sent goes to the address's thread.
   const thread = THREAD.exec(useLocation().pathname)?.[1] ?? "";
   const { box, text, setText, put } = useBox();
@@ -242,7 +243,9 @@ export function Composer(props) {
   const [hasty, setHasty] = useState(null); // what was to be sent before the page knew for whom
   const others = useMemo(() => {
     const byId = new Map(Object.entries(people).map(([id, person]) => [Number(id), person]));
-    for (const [id, name, hue] of here) byId.set(id, { name, hue });
+    for (const each of here) {
+      byId.set(each[PERSON_HERE.person], { name: each[PERSON_HERE.name], hue: each[PERSON_HERE.hue] });
+    }
     byId.delete(me);
     return [...byId.values()];
   }, [people, here, me]);
@@ -301,14 +304,14 @@ export function Composer(props) {
     };
   }, [box, put, beginEdit]);
 
-  const length = text.length < limit * NEAR ? 0 : lengthOf(text);
-  const isOver = length > limit;
+  const length = text.length < MAX_TEXT * NEAR ? 0 : lengthOf(text);
+  const isOver = length > MAX_TEXT;
   const isAsking = always || mentionsAi(text);
 
   const submit = () => {
     const written = box.current.value;
     box.current.focus();
-    if (written.trim() === "" || lengthOf(written) > limit || !thread) return;
+    if (written.trim() === "" || lengthOf(written) > MAX_TEXT || !thread) return;
     if (!me) {
       setHasty(written); // the page does not know yet who writes
       return;
@@ -352,8 +355,8 @@ export function Composer(props) {
       endEdit();
     } else if (event.key === "ArrowUp" && isPlain && !editing && box.current.value === "" && lastRowOf(me) && shown === thread) {
       event.preventDefault();
-      const [message, , , , version] = lastRowOf(me);
-      beginEdit(message, textOf(`${message}.${version}`));
+      const row = lastRowOf(me);
+      beginEdit(row[ROW.message], textOf(`${row[ROW.message]}.${row[ROW.version]}`));
     } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (event.repeat) return;
@@ -440,7 +443,7 @@ export function Composer(props) {
         h(
           "span",
           { id: "composer-count", className: "composer-count", "data-over": isOver ? "" : undefined },
-          length > 0 && `${length.toLocaleString()} / ${limit.toLocaleString()}`,
+          length > 0 && `${length.toLocaleString()} / ${MAX_TEXT.toLocaleString()}`,
         ),
         h(
           "button",

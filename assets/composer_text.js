@@ -1,9 +1,8 @@
 /** What the composer knows of texts: who is mentioned, what an "@" may become, how long a text is. */
 
-// As the server's own: `@gpt` as a word, not in an address, a path or a longer name.
-const MENTION = /(?<![\p{L}\p{N}_.@/+-])@gpt(?![\p{L}\p{N}_-]|[.@][\p{L}\p{N}_])/iu;
-const MENTIONS = new RegExp(`${MENTION.source} ?`, "giu");
-const AI = "gpt";
+import { AI, MENTION } from "$/public/shared.js";
+
+const MENTIONS = new RegExp(`(?:${MENTION.source}) ?`, `g${MENTION.flags}`);
 
 // An "@" at the caret with what is typed of a name, which may have two words; not in a word, an address or a path.
 const BEGUN = /(?<![\p{L}\p{N}_.@/+:-])@((?:[\p{L}\p{N}_'’-]+ )?[\p{L}\p{N}_'’-]*)$/u;

@@ -5,9 +5,11 @@
  * forbidden, full or shared with other tabs; then what is kept is kept for as long as the page is.
  */
 
+import { MAX_TEXT } from "$/public/shared.js";
+
 const PREFIX = "tributary";
 const KEPT = 30; // of either kind, for all threads together; the oldest go first
-const LONGEST = 64_000; // UTF-16 units, four times what a message can have
+const LONGEST = 4 * MAX_TEXT; // UTF-16 units: nothing that can be sent is longer
 
 export function createDrafts(getStorage = () => localStorage, now = () => Date.now()) {
   function attempt(deed) {

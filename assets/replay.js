@@ -5,7 +5,7 @@
  */
 
 import { createElement, useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { lengthAt } from "$/public/timeline.js";
+import { durationOf, lengthAt } from "$/public/timeline.js";
 
 const SPEEDS = [1, 2, 4];
 const TICK_MS = 50;
@@ -22,7 +22,7 @@ function tick() {
   const now = performance.now();
   for (const [name, replay] of running) {
     const at = replay.at + (now - replay.since) * replay.speed;
-    if (at > replay.steps.at(-1)[1] + AT_END_MS * replay.speed) running.delete(name);
+    if (at > durationOf(replay.steps) + AT_END_MS * replay.speed) running.delete(name);
     else running.set(name, { ...replay, at, since: now });
   }
   if (running.size === 0) {
@@ -72,7 +72,7 @@ const clock = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1_000
 
 /** What a replay is steered by. */
 export function ReplayBar({ name, replay, endLabel, speedLabel }) {
-  const total = replay.steps.at(-1)[1];
+  const total = durationOf(replay.steps);
   return createElement(
     "div",
     { className: "replay-bar" },

@@ -1,10 +1,11 @@
 /** The place that the reader is at: it stays at the end, or where it is, whatever grows or comes in above and below. */
 
 import { createElement, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { rows, useEntries, useHasEarlier } from "$/public/transcript_feed.js";
+import { ROW } from "$/public/shared.js";
+import { rows, useEntries, useHasOlder } from "$/public/transcript_feed.js";
 
 const NEAR_PX = 40;
-const AHEAD_PX = 900; // earlier messages are asked for when they are as near as this
+const AHEAD_PX = 900; // older messages are asked for when they are as near as this
 const AUTOMATIC = 1_000; // rows up to which that happens by itself
 const ASK_AGAIN_MS = 5_000;
 
@@ -43,21 +44,21 @@ function keepPlace(place, box) {
 const heightOf = (box, message) => box.querySelector(`[data-message="${message}"]`)?.offsetHeight ?? 0;
 
 /**
- * Asks for earlier messages when the reader comes near the oldest, or presses it.
+ * Asks for older messages when the reader comes near the oldest, or presses it.
  *
  * Each page is asked for once, and again only where no answer comes.
  */
-function Earlier({ box, first, isAutomatic, label, busyLabel, onEarlier }) {
+function OlderMessages({ box, first, isAutomatic, label, busyLabel, onOlder }) {
   const button = useRef(null);
   const [askedFor, setAskedFor] = useState(null);
   const isAsking = askedFor === first;
 
   const ask = useCallback(() => {
     setAskedFor((was) => {
-      if (was !== first) queueMicrotask(() => onEarlier(first));
+      if (was !== first) queueMicrotask(() => onOlder(first));
       return first;
     });
-  }, [first, onEarlier]);
+  }, [first, onOlder]);
 
   useEffect(() => {
     if (!isAsking) return undefined;
@@ -83,7 +84,7 @@ function Earlier({ box, first, isAutomatic, label, busyLabel, onEarlier }) {
 
   return createElement(
     "div",
-    { className: "earlier" },
+    { className: "older-messages" },
     createElement("button", { ref: button, type: "button", onClick: ask, "aria-busy": isAsking }, isAsking ? busyLabel : label),
   );
 }
@@ -94,7 +95,7 @@ function Earlier({ box, first, isAutomatic, label, busyLabel, onEarlier }) {
  * Scrolling up leaves the end, scrolling down to it or sending a message ("message-sent" on the document) comes back.
  * Away from the end, what the reader looks at stays where it is, and a button leads back. `newLabel` with the number of
  * messages for its "{count}" is on it when some came since, `oneLabel` for a single one, `growingLabel` while the last
- * one grows; else `endLabel` names it. `onEarlier(message)` asks for the page before the oldest message that is here.
+ * one grows; else `endLabel` names it. `onOlder(message)` asks for the page before the oldest message that is here.
  */
 export function ScrollFollow({
   label,
@@ -102,9 +103,9 @@ export function ScrollFollow({
   oneLabel,
   growingLabel,
   endLabel,
-  earlierLabel,
+  olderLabel,
   busyLabel,
-  onEarlier,
+  onOlder,
   children,
 }) {
   const box = useRef(null);
@@ -115,8 +116,8 @@ export function ScrollFollow({
   const left = useRef({ message: 0, height: 0 }); // the last message when the reader left the end, and its height
   const [below, setBelow] = useState(""); // "", "end", "grown"
   const entries = useEntries();
-  const hasEarlier = useHasEarlier();
-  const first = entries[0]?.[0][0];
+  const hasOlder = useHasOlder();
+  const first = entries[0]?.row[ROW.message];
 
   const setFollowing = useCallback((value) => {
     isFollowing.current = value;
@@ -157,7 +158,7 @@ export function ScrollFollow({
     const distance = distanceToEnd(box.current);
     if (scrollTop < lastTop.current && distance > 1) {
       if (isFollowing.current) {
-        const message = rows.read().at(-1)?.[0][0] ?? 0;
+        const message = rows.read().at(-1)?.row[ROW.message] ?? 0;
         left.current = { message, height: heightOf(box.current, message) };
       }
       setFollowing(false);
@@ -171,9 +172,9 @@ export function ScrollFollow({
     setBelow((was) => (isFollowing.current || distance <= NEAR_PX ? "" : was || "end"));
   }, [setFollowing]);
 
-  const count = below ? entries.filter(([row]) => row[0] > left.current.message).length : 0;
+  const count = below ? entries.filter(({ row }) => row[ROW.message] > left.current.message).length : 0;
   const isNew = count > 0 || below === "grown";
-  const news = count === 1 ? oneLabel : count > 0 ? newLabel.replace("{count}", count) : growingLabel;
+  const newBelow = count === 1 ? oneLabel : count > 0 ? newLabel.replace("{count}", count) : growingLabel;
 
   return createElement(
     "div",
@@ -184,15 +185,15 @@ export function ScrollFollow({
       createElement(
         "div",
         { ref: content },
-        hasEarlier &&
+        hasOlder &&
           first !== undefined &&
-          createElement(Earlier, {
+          createElement(OlderMessages, {
             box,
             first,
             isAutomatic: entries.length < AUTOMATIC,
-            label: earlierLabel,
+            label: olderLabel,
             busyLabel,
-            onEarlier,
+            onOlder,
           }),
         children,
       ),
@@ -201,7 +202,7 @@ export function ScrollFollow({
       createElement(
         "button",
         { type: "button", className: "scroll-follow-end", onClick: toEnd, "aria-label": isNew ? undefined : endLabel, "data-new": isNew || undefined },
-        isNew ? news : null,
+        isNew ? newBelow : null,
         createElement("span", { "aria-hidden": true }, "↓"),
       ),
   );

@@ -2,7 +2,8 @@
 
 import { createElement, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
-import { ID, LIVE, TITLE, UNREAD, grouped, matching, merged } from "$/public/thread_lines.js";
+import { SIDEBAR_ROW } from "$/public/shared.js";
+import { grouped, matching, merged } from "$/public/sidebar_rows.js";
 
 const ASK_AFTER_MS = 250;
 const MANY = 99;
@@ -73,7 +74,7 @@ const ThreadLink = memo(function ThreadLink({ id, title, unread, isLive, isCurre
 /**
  * The list and the field that narrows it.
  *
- * `threads` and `fresh` are lines; `found` is `[query, lines]`, what the server has found for a query beyond these.
+ * `threads` and `fresh` are rows; `found` is `[query, rows]`, what the server has found for a query beyond these.
  * `onSearch(query)` asks it.
  */
 export const ThreadList = memo(function ThreadList({ threads, fresh, found, current, words, onSearch }) {
@@ -93,15 +94,15 @@ export const ThreadList = memo(function ThreadList({ threads, fresh, found, curr
     return () => clearTimeout(timer);
   }, [sought]);
 
-  const lines = useMemo(() => merged(threads, fresh), [threads, fresh]);
+  const rows = useMemo(() => merged(threads, fresh), [threads, fresh]);
   const groups = useMemo(() => {
-    if (sought === "") return grouped(lines, Date.now(), words);
-    const here = matching(lines, sought, words.untitled);
-    const known = new Set(lines.map((line) => line[ID]));
-    const beyond = found[0] === sought ? found[1].filter((line) => !known.has(line[ID])) : [];
+    if (sought === "") return grouped(rows, Date.now(), words);
+    const here = matching(rows, sought, words.untitled);
+    const known = new Set(rows.map((row) => row[SIDEBAR_ROW.thread]));
+    const beyond = found[0] === sought ? found[1].filter((row) => !known.has(row[SIDEBAR_ROW.thread])) : [];
     const shown = [...here, ...beyond];
     return shown.length > 0 ? [[words.found, shown]] : [];
-  }, [lines, sought, found, words]);
+  }, [rows, sought, found, words]);
 
   const choose = () => {
     setQuery("");
@@ -141,14 +142,14 @@ export const ThreadList = memo(function ThreadList({ threads, fresh, found, curr
           createElement(
             "ul",
             null,
-            group.map((line) =>
+            group.map((row) =>
               createElement(ThreadLink, {
-                key: line[ID],
-                id: line[ID],
-                title: line[TITLE],
-                unread: line[UNREAD],
-                isLive: line[LIVE] === 1,
-                isCurrent: line[ID] === current,
+                key: row[SIDEBAR_ROW.thread],
+                id: row[SIDEBAR_ROW.thread],
+                title: row[SIDEBAR_ROW.title],
+                unread: row[SIDEBAR_ROW.unread],
+                isLive: row[SIDEBAR_ROW.live] === 1,
+                isCurrent: row[SIDEBAR_ROW.thread] === current,
                 words,
                 onChoose: choose,
               }),

@@ -1,5 +1,8 @@
 /** Timelines: how a text grew, as steps `[length, milliseconds]`; lengths count code points. */
 
+/** How many milliseconds it took until all of the text stood there. */
+export const durationOf = (steps) => steps.at(-1)[1];
+
 /** How much of the text stood there after `ms`; with `isStepwise` it comes as it was stored, and not evenly between. */
 export function lengthAt(steps, ms, isStepwise = false) {
   let [low, high] = [0, steps.length];

@@ -9,6 +9,7 @@ import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useSyncExt
 import { StateStoreContext } from "$/utils/context-registry";
 import { takeTimeline } from "$/public/replay.js";
 import { createRowStore } from "$/public/row_store.js";
+import { ROW } from "$/public/shared.js";
 import { createTextStore } from "$/public/text_store.js";
 
 export const texts = createTextStore();
@@ -48,7 +49,7 @@ export function TranscriptFeed({ state, textField, rowField, timelineField, onGa
 export const textOf = (name) => texts.read(name);
 
 /** The newest row that this person wrote, if one is here. */
-export const lastRowOf = (person) => rows.read().findLast(([[, author]]) => author === person)?.[0];
+export const lastRowOf = (person) => rows.read().findLast(({ row }) => row[ROW.author] === person)?.row;
 
 /** What there is of the text called `name`, as it grows. */
 export function useText(name) {
@@ -57,8 +58,8 @@ export function useText(name) {
   return useSyncExternalStore(subscribe, read, read);
 }
 
-/** The transcript's entries `[row, leads, startsDay]`, oldest first. */
+/** The transcript's entries (row_store.js), oldest first. */
 export const useEntries = () => useSyncExternalStore(rows.subscribe, rows.read, rows.read);
 
 /** Whether there are messages before the oldest that is here. */
-export const useHasEarlier = () => useSyncExternalStore(rows.subscribe, rows.hasEarlier, rows.hasEarlier);
+export const useHasOlder = () => useSyncExternalStore(rows.subscribe, rows.hasOlder, rows.hasOlder);

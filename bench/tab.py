@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientSession, ClientWebSocketResponse, ClientWSTimeout, DummyCookieJar, WSMsgType
 
+from chat_app.state import Row
 from tests.support.raw_socket import LIVE, call, join, new_token
 
 _TEXTS, _ROWS = "f_rx_state_", "r_rx_state_"
@@ -90,7 +91,7 @@ class Tab:
     def _take_rows(self, frames: Sequence[tuple[str, Sequence[Any]]] | None) -> None:
         for kind, rows, *_ in frames or ():
             self.is_shown |= kind == "page"
-            self.statuses |= {row[0]: row[3] for row in rows}
+            self.statuses |= {row.message: row.status for row in map(Row._make, rows)}
 
     def _take_texts(self, frames: Sequence[tuple[str, int, str]], size: int, now: float, *, is_alone: bool) -> None:
         for name, offset, text in frames:

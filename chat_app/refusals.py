@@ -1,13 +1,13 @@
-"""Refusals: all that a person can be told no for, in one tree, with one table of words.
+"""Refusals: every reason to refuse what a person asks, as one tree of exceptions, with one table of sentences.
 
 Refusal
-├── NotRecognised       nobody is known by what came with the request
+├── NotRecognised       the request came with nothing that identifies a person
 │   └── SignedOut       the session was ended
 ├── Unknown             it does not exist, or this person may not know of it
 │   ├── ThreadUnknown
 │   └── InviteUnknown
 ├── NotPermitted        this person may see it, but not do this with it
-├── NotNow              it does not fit the state of the thing
+├── NotNow              the state of the thread or reply does not allow it
 ├── Unfit               what was given cannot be stored
 │   ├── MessageRefused
 │   │   └── MessageTooLong
@@ -16,8 +16,8 @@ Refusal
 │   ├── NameRefused
 │   ├── TokenRefused
 │   └── SharingRefused
-├── TooMuch             it has to wait
-├── TooMany             there are as many connections as there may be
+├── TooMuch             a rate limit is reached
+├── TooMany             too many connections are open
 └── UsedUp              the tokens of the day are spent
 
 `words` says what a person reads. The HTTP statuses are in `api/problems.py`.
@@ -35,7 +35,7 @@ class NotRecognised(Refusal):
 
 
 class SignedOut(NotRecognised):
-    """The cookie's or token's session was ended; its secret means nobody any more."""
+    """The session of the cookie or token was ended; its secret no longer identifies anybody."""
 
 
 class Unknown(Refusal):
@@ -55,7 +55,7 @@ class NotPermitted(Refusal):
 
 
 class NotNow(Refusal):
-    """The deed does not fit the state of the reply, or comes too late."""
+    """The state of the thread or reply does not allow this, or it comes too late."""
 
 
 class Unfit(Refusal):
@@ -91,19 +91,19 @@ class SharingRefused(Unfit):
 
 
 class TooMuch(Refusal):
-    """More was asked than is fair; the message says for how long to wait."""
+    """A rate limit is reached; the message says how long to wait."""
 
     def __init__(self, sentence: str, wait: float) -> None:
         """Args:
-        sentence: what is too much, with a `{wait}`.
-        wait: seconds until it may be asked again.
+        sentence: what is too much, with a `{wait}` in it.
+        wait: seconds until the person may ask again.
         """
         super().__init__(sentence.format(wait=in_words(wait)))
         self.wait = wait
 
 
 class TooMany(Refusal):
-    """There are as many connections as the server, or one address, may have. Try again later."""
+    """The server, or one address, has as many connections as it may have. Try again later."""
 
 
 class UsedUp(Refusal):
@@ -118,7 +118,7 @@ WORDS: dict[type[Refusal], str] = {
     NotPermitted: "You may read this thread, but not do that in it.",
     TooMany: "too many connections",
 }
-"""What a person reads where the message says nothing, or names an id."""
+"""What a person reads if the message is empty, or names an id."""
 
 
 def words(refusal: Refusal) -> str:

@@ -1,4 +1,4 @@
-"""The services: builds the parts of a running server, starts and stops them, and hands them out by noun."""
+"""The services: build, start and stop the parts of a running server, and give access to them by noun."""
 
 import asyncio
 import contextlib
@@ -28,23 +28,24 @@ from chat_app.replies.retention import Retention
 from chat_app.replies.writers import Model, Writers
 from chat_app.settings import Settings
 from chat_app.threads.members import Members
+from chat_app.threads.mentions import MENTION
 from chat_app.threads.messages import Messages
 from chat_app.threads.seed import Seed
 from chat_app.threads.threads import Threads
 from tributary_streams import DATABASE_AWAY, Hub, StreamId, Tailer
 
 READY_WITHIN = 2.0
-"""Seconds in which the database of a server that is ready answers."""
+"""Seconds within which the database must answer for the server to be ready."""
 STORE_RECEIPTS_WITHIN = 0.2
-"""Seconds at shutdown to store what people have read last, once the tails of replies are stored."""
+"""Seconds at shutdown to store the last read receipts, once the tails of replies are stored."""
 
 
 class NotRunning(Exception):
-    """The services are used outside of the server's lifespan."""
+    """The services were used outside of the server's lifespan."""
 
 
 class Services:
-    """Everything a running server does, for people who are already known."""
+    """Everything that a running server does, one attribute for each noun."""
 
     people: People
     threads: Threads
@@ -147,7 +148,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Services"]:
-        """Do the work of a server for the time of the block; on the way out refuse new work first, then store tails."""
+        """Do the work of a server while the block runs; on the way out refuse new work first, then store tails."""
         self._database.take_part()
         self._work = [
             asyncio.create_task(self._tailer.run(), name="tailer"),
@@ -179,7 +180,7 @@ class Services:
                 await self._read_receipts.store()
 
     async def faults(self) -> list[str]:
-        """What keeps this server from doing its work, in words; nothing where it is ready."""
+        """What keeps this server from doing its work, in words; empty if it is ready."""
         faults = self._writers.faults()
         faults += [f"the {task.get_name()} has ended" for task in self._work if task.done()]
         try:
@@ -192,10 +193,10 @@ class Services:
     def _channel_opened(self, stream_id: StreamId) -> None:
         self.tabs.channel_opened(stream_id)
         self.http_readers.channel_opened(stream_id)
-        self._tailer.wake()  # a request to stop it may come from elsewhere, with nobody watching here
+        self._tailer.wake()  # another process may ask to stop it, even if nobody watches it here
         self._notifier.notify()
 
-    # What the parts tell each other before all of them are built.
+    # Callbacks between the parts; some parts are built before the parts that they call.
 
     def _wake(self) -> None:
         self._tailer.wake()
@@ -240,7 +241,7 @@ def services() -> Services:
     """The services of this process.
 
     Raises:
-        NotRunning: outside of the server's lifespan; Reflex imports the application outside of its worker too.
+        NotRunning: this is outside of the server's lifespan; Reflex imports the application in other processes too.
     """
     if not _current:
         raise NotRunning
@@ -249,13 +250,13 @@ def services() -> Services:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Services]:
-    """Migrate, start the model's side and the server's work, and let `services()` find it while the block runs."""
+    """Migrate, start the model client and the services, and let `services()` find them while the block runs."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         await database.migrate()
         if settings.uses_demo_model:
-            base_url = await stack.enter_async_context(serve_demo_model())
+            base_url = await stack.enter_async_context(serve_demo_model(MENTION))
             model = OpenAIModel(settings, base_url=base_url, name=DEMO_MODEL)
         else:
             model = OpenAIModel(settings)

@@ -10,7 +10,7 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import reflex as rx
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -32,7 +32,7 @@ from tributary_streams import clean
 TYPING_NAMED = 2
 """How many of the people who are typing the page names."""
 FRESH = 8
-"""How many changed lines of the sidebar are kept apart from the list: each change sends only these again. If there are
+"""How many changed rows of the sidebar are kept apart from the list: each change sends only these again. If there are
 more, the whole list is sent once."""
 QUEUE_STANDS = 20
 """How many packets may wait in a tab's socket queue. If there are more, the tab is sent nothing until it drains."""
@@ -43,15 +43,26 @@ NO_TIMELINE = "How this reply grew is no longer stored."
 
 _running = AtOnce(HANDLERS_AT_ONCE)
 
-Row = tuple[int, int, int, str, int, str]
-"""A message as the page lists it: (message, author, at, status, attempt, reason). Rows travel as frames, see `Live.r`.
 
-`message` is the message's id and `attempt` the newest version of its text (for a person's message, how often it was
-edited); together they name the text that the page shows in that row, as "message.attempt". `author` is a key of
-`Transcript.people`, and of a reply, which has none, minus who asked for it; `at` is seconds since the epoch; `status`
-is "" for a person's message and a stream's status for a reply; `reason` is the sentence a person reads when a reply
-ended otherwise than well. A tuple and not an object: a hundred rows must stay near 3 KB.
-"""
+class Row(NamedTuple):
+    """A message as the page lists it. Rows travel as frames, see `Live.r`.
+
+    On the wire it is an array and not an object: a hundred rows must stay near 3 KB. JavaScript has the order of the
+    fields from here, by assets/shared.js (`make shared`); so it does of the other named tuples below.
+    """
+
+    message: int
+    """The message's id. With `version` it names the text that the page shows in the row, as "message.version"."""
+    author: int
+    """A key of `Transcript.people`; of a reply, which has none, minus who asked for it."""
+    at: int
+    """Seconds since the epoch."""
+    status: str
+    """A reply's status, as its stream has it; "" for a person's message."""
+    version: int
+    """The newest version of the text; for a person's message, how often it was edited."""
+    reason: str
+    """The sentence a person reads when a reply ended otherwise than well."""
 
 
 RowFrame = tuple[Literal["page", "news", "earlier"], list[Row], list[int], bool]
@@ -67,12 +78,25 @@ class Person:
     hue: int
 
 
-SidebarRow = tuple[str, str, int, int, int]
-"""A line of the sidebar: (thread, title, active, unread, live).
+class SidebarRow(NamedTuple):
+    """A thread as the sidebar lists it; an array on the wire too."""
 
-`active` is seconds since the epoch, `unread` how much has come since this person was there, `live` 1 while a reply is
-under way. A tuple for the same reason.
-"""
+    thread: str
+    title: str
+    active: int
+    """Seconds since the epoch."""
+    unread: int
+    """How much has come since this person was there."""
+    live: int
+    """1 while a reply is under way, else 0."""
+
+
+class PersonHere(NamedTuple):
+    """Somebody who is on the thread; an array on the wire too."""
+
+    person: int
+    name: str
+    hue: int
 
 
 def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
@@ -192,7 +216,7 @@ class Viewer(rx.State):
     name: str = ""
     hue: int = 0
     threads: list[SidebarRow] = []
-    """The lines of the sidebar; a few that are new or have changed since are in `fresh`."""
+    """The rows of the sidebar, without those that have changed since they were last sent; these are in `fresh`."""
     fresh: list[SidebarRow] = []
     is_demo: bool = False
     models: list[str] = []
@@ -206,18 +230,18 @@ class Viewer(rx.State):
         update_vars(self, is_demo=settings.uses_demo_model, models=list(settings.models))
 
     def _list(self, lines: Iterable[SidebarThread]) -> None:
-        update_vars(self, threads=[sidebar_row_of(line) for line in lines], fresh=[])
+        update_vars(self, threads=[sidebar_row_of(thread) for thread in lines], fresh=[])
 
     def _list_changes(self, changes: Mapping[str, SidebarThread | None]) -> None:
-        fresh = {line[0]: line for line in self.fresh}
-        fresh |= {line.id: sidebar_row_of(line) for line in changes.values() if line is not None}
-        gone = {thread_id for thread_id, line in changes.items() if line is None}
-        if len(fresh) <= FRESH and gone.isdisjoint(fresh) and not any(line[0] in gone for line in self.threads):
+        fresh = {row.thread: row for row in self.fresh}
+        fresh |= {thread.id: sidebar_row_of(thread) for thread in changes.values() if thread is not None}
+        gone = {thread_id for thread_id, thread in changes.items() if thread is None}
+        if len(fresh) <= FRESH and gone.isdisjoint(fresh) and not any(row.thread in gone for row in self.threads):
             update_vars(self, fresh=list(fresh.values()))
             return
-        lines = {line[0]: line for line in self.threads} | fresh
-        kept = [line for thread_id, line in lines.items() if thread_id not in gone]
-        update_vars(self, threads=sorted(kept, key=lambda line: -line[2])[:LISTED], fresh=[])
+        rows = {row.thread: row for row in self.threads} | fresh
+        kept = [row for thread_id, row in rows.items() if thread_id not in gone]
+        update_vars(self, threads=sorted(kept, key=lambda row: -row.active)[:LISTED], fresh=[])
 
 
 OF_THE_TAB = frozenset({"thread", "is_loaded", "is_missing", "is_unsaved"})
@@ -266,6 +290,12 @@ class Transcript(rx.State):
         update_vars(self, **{name: fields[name].default_value() for name in self.base_vars if name not in OF_THE_TAB})
 
 
+def fields_of(kind: type[tuple[Any, ...]], row: rx.Var[Any]) -> Any:
+    """The fields of a named tuple that a var holds, as vars, in one of its kind."""
+    parts = row.to(list)
+    return kind(*(parts[place].to(of) for place, of in enumerate(get_type_hints(kind).values())))
+
+
 def may(verb: Verb) -> rx.Var[bool]:
     """Whether the person at this tab may do this with its thread. Only for the page: the services check again."""
     return rx.Var.create(Transcript.may).contains(verb.value)  # pyright: ignore[reportAttributeAccessIssue]  # an array's
@@ -276,8 +306,8 @@ class Presence(rx.State):
 
     opened: int = 0
     """Changes each time the tab opens a thread: the page must then tell the server again what it had told before."""
-    people: list[tuple[int, str, int]] = []
-    """Up to twenty people who are on the thread, as (person, name, hue)."""
+    people: list[PersonHere] = []
+    """Up to twenty people who are on the thread."""
     count: int = 0
     """How many people are on the thread."""
     viewers: int = 0
@@ -310,7 +340,7 @@ class Presence(rx.State):
         typing = [person.name for person in crowd.typing if person.user_id != me]
         update_vars(
             self,
-            people=[(person.user_id, person.name, person.hue) for person in crowd.people],
+            people=[PersonHere(person.user_id, person.name, person.hue) for person in crowd.people],
             count=crowd.count,
             viewers=max(0, crowd.tabs - 1),
             typing=typing[:TYPING_NAMED],
@@ -328,7 +358,7 @@ class Live(rx.State):
     vars only give the fields their names, and are always empty.
     """
 
-    # One letter, because each frame repeats the name: (text name as "message.attempt", offset, text).
+    # One letter, because each frame repeats the name: (text name as "message.version", offset, text).
     f: list[Frame] = []
     r: list[RowFrame] = []
     t: tuple[str, list[tuple[int, int]]] = ("", [])
@@ -465,12 +495,12 @@ def row_of(message: MessageView) -> Row:
     """A message as a row."""
     status = "" if message.status is None else message.status.value
     author = message.author_id or -message.asked_by
-    return message.id, author, int(message.at.timestamp()), status, message.version, message.reason
+    return Row(message.id, author, int(message.at.timestamp()), status, message.version, message.reason)
 
 
-def sidebar_row_of(line: SidebarThread) -> SidebarRow:
-    """A line of the sidebar as the page takes it."""
-    return line.id, line.title, line.active, line.unread, int(line.is_live)
+def sidebar_row_of(thread: SidebarThread) -> SidebarRow:
+    """A thread of the sidebar as its row."""
+    return SidebarRow(thread.id, thread.title, thread.active, thread.unread, int(thread.is_live))
 
 
 def _congestion(state: rx.State) -> Callable[[], bool]:

@@ -17,11 +17,12 @@ from chat_app.components.words import SUGGESTIONS
 from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Pace, deltas_of, serve_demo_model
 from chat_app.demo.replies import HELP, NOTHING_LEFT, Turn, compose_reply
 from chat_app.replies.context import GO_ON
+from chat_app.threads.mentions import MENTION
 from chat_app.threads.seed import MESSAGES, SeedMessage
 
 
 def ask(text: str, name: str = "", before: Sequence[Turn] = ()) -> str:
-    return compose_reply([*before, Turn("user", text, name)])
+    return compose_reply([*before, Turn("user", text, name)], MENTION)
 
 
 def request(text: str, **fields: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Waiting(Pace):
 
 
 async def test_a_stream_has_role_text_finish_reason_and_usage_in_order() -> None:
-    async with serve_demo_model(INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
+    async with serve_demo_model(MENTION, INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
         stream = await client.chat.completions.create(
             model=DEMO_MODEL, messages=[{"role": "user", "content": "hi", "name": "Mira"}], stream=True
         )
@@ -70,7 +71,7 @@ async def test_a_stream_has_role_text_finish_reason_and_usage_in_order() -> None
 
 
 async def test_a_limit_cuts_the_reply_and_says_so() -> None:
-    async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
+    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
         answer = await client.post(f"{url}/chat/completions", json=request("hi", max_completion_tokens=5))
 
     *events, done, end = answer.text.split("\n\n")
@@ -109,7 +110,7 @@ def with_message(**fields: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_bad_request_is_refused_in_openais_shape(body: Any, status: int, param: str | None) -> None:
-    async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
+    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = await client.post(f"{url}/chat/completions", content=content)
     assert answer.status_code == status
@@ -118,7 +119,7 @@ async def test_a_bad_request_is_refused_in_openais_shape(body: Any, status: int,
 
 
 async def test_other_addresses_and_methods_are_refused_in_openais_shape() -> None:
-    async with serve_demo_model(INSTANT) as url, httpx.AsyncClient() as client:
+    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
         answers = [await client.get(f"{url}/nothing"), await client.get(f"{url}/chat/completions")]
     assert [answer.status_code for answer in answers] == [404, 405]
     assert all(answer.json()["error"]["type"] == "invalid_request_error" for answer in answers)
@@ -126,7 +127,7 @@ async def test_other_addresses_and_methods_are_refused_in_openais_shape() -> Non
 
 async def test_a_client_that_leaves_ends_the_generation() -> None:
     pace = Waiting()
-    async with serve_demo_model(pace) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
+    async with serve_demo_model(MENTION, pace) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
         stream = await client.chat.completions.create(
             model=DEMO_MODEL, messages=[{"role": "user", "content": "hi"}], stream=True
         )
@@ -139,7 +140,7 @@ async def test_a_client_that_leaves_ends_the_generation() -> None:
 async def test_the_server_ends_quietly_with_streams_open(caplog: pytest.LogCaptureFixture) -> None:
     pace = Waiting()
     async with httpx.AsyncClient() as client:
-        async with serve_demo_model(pace) as url:
+        async with serve_demo_model(MENTION, pace) as url:
             sent = client.build_request("POST", f"{url}/chat/completions", json=request("hi"))
             answer = await client.send(sent, stream=True)
             await asyncio.wait_for(pace.is_waiting.wait(), 5)
@@ -293,7 +294,7 @@ def test_where_it_knows_nothing_it_says_so_and_what_helps(question: str, gap: st
 @pytest.mark.parametrize("wish", [GO_ON, "continue", "@gpt please go on!"])
 def test_an_unfinished_reply_is_continued_where_it_broke_off(wish: str) -> None:
     asked = Turn("user", "hi", "Mira")
-    whole = compose_reply([asked])
+    whole = compose_reply([asked], MENTION)
     assert ask(wish, before=[asked, Turn("assistant", whole[:50])]) == whole[50:]
 
 
@@ -310,6 +311,7 @@ def test_without_an_unfinished_reply_there_is_nothing_to_continue(before: list[t
         ("write a haiku @GPT!", "write a haiku"),
         ("@gpt hi @gpt: explain tides", "explain tides"),
         ("explain a@gpt and tides", "explain a gpt and tides"),
+        ("explain tides/@gpt and @gpt-4", "explain tides gpt and gpt-4"),
     ],
 )
 def test_what_is_asked_stands_beside_the_last_mention(message: str, question: str) -> None:
@@ -329,7 +331,7 @@ turns_of_anybody = st.builds(Turn, st.sampled_from(["user", "assistant", "system
 
 @given(st.lists(turns_of_anybody, max_size=4))
 def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[Turn]) -> None:
-    reply = compose_reply(turns)
+    reply = compose_reply(turns, MENTION)
     assert reply.encode()
     prose = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", reply)
     assert not re.search(r"[<\[\]~@]|//|www\.", prose)

@@ -10,6 +10,7 @@ from chat_app.data.models import Attempt, Member, MemberRole, Message, Thread, V
 from chat_app.people.identity import Identity
 from chat_app.refusals import MessageRefused, NotPermitted, ThreadUnknown
 from chat_app.threads import attempts, message_views, messages, thread_views
+from chat_app.threads.mentions import mentions_ai
 from chat_app.threads.messages import Posted
 from tests.support.people import count, person, thread
 from tests.support.world import running_world
@@ -44,7 +45,7 @@ async def stored_messages(database: Database, thread_id: str) -> list[message_vi
     ],
 )
 def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
-    assert messages.mentions_ai(text)
+    assert mentions_ai(text)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
     ],
 )
 def test_what_only_looks_like_its_name_does_not_ask_the_ai(text: str) -> None:
-    assert not messages.mentions_ai(text)
+    assert not mentions_ai(text)
 
 
 async def test_a_send_commits_message_reply_attempt_and_pending_stream_together(database: Database) -> None:

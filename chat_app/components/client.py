@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -9,13 +10,24 @@ from reflex.vars import VarData
 
 from chat_app.components import words
 from chat_app.components.finder import Finder
+from chat_app.reflex_seams import name_in_browser
 from chat_app.state import Live, Presence, Row, SidebarRow, Transcript, Viewer
 
 _LIST_WORDS = "threadListWords"
 _MARKDOWN_WORDS = "markdownWords"
 
-Entry = tuple[Row, bool, bool, int]
-"""A row on the page: (row, whether it names its author, whether it is the first of its day, the message above or 0)."""
+
+@dataclass(frozen=True)
+class Entry:
+    """A row at its place on the page, as assets/row_store.js makes it."""
+
+    row: Row
+    leads: bool
+    """Whether it names its author, or goes on under the name above it."""
+    dated: bool
+    """Whether it is the first of its day."""
+    above: int
+    """The message above it, or 0."""
 
 
 def _library(name: str) -> str:
@@ -112,9 +124,9 @@ class _ScrollFollow(rx.Component):
     one_label: rx.Var[str]
     growing_label: rx.Var[str]
     end_label: rx.Var[str]
-    earlier_label: rx.Var[str]
+    older_label: rx.Var[str]
     busy_label: rx.Var[str]
-    on_earlier: rx.EventHandler[_message_spec]
+    on_older: rx.EventHandler[_message_spec]
 
 
 def _query_spec(query: rx.Var[str]) -> tuple[rx.Var[str]]:
@@ -126,7 +138,7 @@ def _look_spec(is_looking: rx.Var[bool]) -> tuple[rx.Var[bool]]:
 
 
 class _ThreadList(rx.Component):
-    library = "$/public/thread_list.js"
+    library = _library("thread_list")
     tag = "ThreadList"
 
     threads: rx.Var[list[SidebarRow]]
@@ -142,7 +154,7 @@ class _ThreadList(rx.Component):
 
 
 class _Attention(rx.Component):
-    library = "$/public/attention.js"
+    library = _library("attention")
     tag = "Attention"
 
     opened: rx.Var[int]
@@ -150,17 +162,17 @@ class _Attention(rx.Component):
     on_type: rx.EventHandler[rx.event.no_args_event_spec]
 
 
-class _Passing(rx.Component):
-    library = "$/public/passing.js"
-    tag = "Passing"
+class _Toast(rx.Component):
+    library = _library("toast")
+    tag = "Toast"
 
     ms: rx.Var[int]
     on_over: rx.EventHandler[rx.event.no_args_event_spec]
 
 
-def passing(*children: rx.Component, seconds: float, on_over: Any, **props: Any) -> rx.Component:
+def toast(*children: rx.Component, seconds: float, on_over: Any, **props: Any) -> rx.Component:
     """Shows its children for some seconds, longer while somebody is at them; then `on_over()` is called."""
-    return _Passing.create(*children, ms=round(seconds * 1000), on_over=on_over, **props)
+    return _Toast.create(*children, ms=round(seconds * 1000), on_over=on_over, **props)
 
 
 def thread_list() -> rx.Component:
@@ -180,18 +192,13 @@ def attention() -> rx.Component:
     return _Attention.create(opened=Presence.opened, on_look=Presence.look, on_type=Presence.type)
 
 
-def _name_in_browser(var: Any) -> str:
-    """A var's name in the browser, which has Reflex's suffix."""
-    return str(var).rpartition(".")[2]
-
-
 def transcript_feed(on_gap: Callable[..., Any]) -> rx.Component:
     """Passes the frames of `Live` to the page; `on_gap(name, have)` asks for the text that follows `have`."""
     return _TranscriptFeed.create(
         state=Live.get_full_name(),
-        text_field=_name_in_browser(Live.f),
-        row_field=_name_in_browser(Live.r),
-        timeline_field=_name_in_browser(Live.t),
+        text_field=name_in_browser(Live.f),
+        row_field=name_in_browser(Live.r),
+        timeline_field=name_in_browser(Live.t),
         on_gap=on_gap,
     )
 
@@ -254,10 +261,10 @@ def local_day(at: rx.Var[int], class_name: str) -> rx.Component:
     return _LocalDay.create(at=at, today_label=words.TODAY, yesterday_label=words.YESTERDAY, class_name=class_name)
 
 
-def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_earlier: Callable[..., Any]) -> rx.Component:
+def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_older: Callable[..., Any]) -> rx.Component:
     """The transcript's box, which stays at its end while the reader is there; a new `key` starts at the end again.
 
-    `on_earlier(message)` asks for the messages before that one.
+    `on_older(message)` asks for the messages before that one.
     """
     return _ScrollFollow.create(
         *children,
@@ -267,7 +274,7 @@ def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_earlier: C
         one_label=words.ONE_BELOW,
         growing_label=words.MORE_BELOW,
         end_label=words.TO_END,
-        earlier_label=words.EARLIER,
-        busy_label=words.EARLIER_BUSY,
-        on_earlier=on_earlier,
+        older_label=words.OLDER,
+        busy_label=words.OLDER_BUSY,
+        on_older=on_older,
     )

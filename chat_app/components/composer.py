@@ -10,7 +10,6 @@ from chat_app.components import words
 from chat_app.components.icons import icon_paths
 from chat_app.components.keyboard import shortcuts_button
 from chat_app.state import Presence, Transcript, Viewer
-from chat_app.threads.messages import MAX_TEXT
 
 _LIBRARY = "$/public/composer.js"
 
@@ -38,7 +37,6 @@ class _Composer(rx.Component):
     is_down: rx.Var[bool]
     stored: rx.Var[list[str]]
     refused: rx.Var[list[str]]
-    limit: rx.Var[int]
     words: rx.Var[dict[str, str]]
     icons: rx.Var[dict[str, Any]]
     on_send: rx.EventHandler[_send_spec]
@@ -71,7 +69,6 @@ def composer(on_send: Callable[..., Any], on_edit: Callable[..., Any], *, stored
         is_down=has_connection_errors,
         stored=stored,
         refused=refused,
-        limit=MAX_TEXT,
         words=words.COMPOSER,
         icons=icon_paths("send", "check", "pencil", "clock", "river"),
         on_send=on_send,

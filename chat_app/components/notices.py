@@ -9,6 +9,8 @@ from chat_app.components import words
 from chat_app.components.icons import icon, icon_paths
 from chat_app.state import Presence, Transcript, Viewer
 
+_NOTIFICATIONS = "$/public/browser_notifications.js"
+
 
 def _name(text: str) -> rx.Component:
     return rx.el.code(text, class_name="font-mono text-[0.92em]")
@@ -89,9 +91,9 @@ class _Connection(rx.Component):
     on_ask: rx.EventHandler[_ask_spec]
 
 
-class _Tidings(rx.Component):
-    library = "$/public/tidings.js"
-    tag = "Tidings"
+class _BrowserNotifications(rx.Component):
+    library = _NOTIFICATIONS
+    tag = "BrowserNotifications"
 
     thread: rx.Var[str]
     title: rx.Var[str]
@@ -101,9 +103,9 @@ class _Tidings(rx.Component):
     words: rx.Var[dict[str, Any]]
 
 
-class _NoticeButton(rx.Component):
-    library = "$/public/tidings.js"
-    tag = "NoticeButton"
+class _NotificationButton(rx.Component):
+    library = _NOTIFICATIONS
+    tag = "NotificationButton"
 
     words: rx.Var[dict[str, Any]]
     icons: rx.Var[dict[str, Any]]
@@ -120,18 +122,20 @@ def connection() -> rx.Component:
     )
 
 
-def tidings() -> rx.Component:
-    """Tells who does not see the transcript what is new in it, by screen reader, the tab's title and notices."""
-    return _Tidings.create(
+def browser_notifications() -> rx.Component:
+    """Says what is new to a person who does not see the transcript: by screen reader, the tab's title, the system."""
+    return _BrowserNotifications.create(
         thread=Transcript.thread,
         title=Transcript.title,
         is_loaded=Transcript.is_loaded,
         me=Viewer.me,
         people=Transcript.people,
-        words=words.TIDINGS,
+        words=words.NOTIFICATIONS,
     )
 
 
-def notice_button(class_name: str) -> rx.Component:
+def notification_button(class_name: str) -> rx.Component:
     """Turns on system notifications for when this person's replies are done."""
-    return _NoticeButton.create(words=words.TIDINGS, icons=icon_paths("bell", "bellOff"), class_name=class_name)
+    return _NotificationButton.create(
+        words=words.NOTIFICATIONS, icons=icon_paths("bell", "bellOff"), class_name=class_name
+    )

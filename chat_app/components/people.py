@@ -7,7 +7,7 @@ import reflex as rx
 from chat_app.components import words
 from chat_app.components.icons import icon
 from chat_app.components.sidebar import person_dot
-from chat_app.state import Presence, Viewer
+from chat_app.state import PersonHere, Presence, Viewer, fields_of
 
 _HERE = "people-here"
 _FACES = 3
@@ -15,34 +15,35 @@ _FACES = 3
 
 
 def _face(person: Any) -> rx.Component:
-    _, name, hue = person[0], person[1].to(str), person[2]
+    who = fields_of(PersonHere, person)
     return rx.el.span(
-        name[0],
-        key=person[0].to_string(),
+        who.name[0],
+        key=who.person.to_string(),
         class_name=(
             "person-mark -ms-1.5 flex size-6 items-center justify-center rounded-full text-[0.6875rem] font-semibold "
             "uppercase ring-2 ring-background first:ms-0"
         ),
-        style={"--hue": hue},
+        style={"--hue": who.hue},
     )
 
 
 def _person(person: Any) -> rx.Component:
+    who = fields_of(PersonHere, person)
     return rx.el.li(
-        person_dot(person[2]),
+        person_dot(who.hue),
         rx.el.span(
-            person[1],
-            rx.cond(person[0] == Viewer.me, rx.el.span(f" ({words.YOU})", class_name="text-muted-foreground")),
+            who.name,
+            rx.cond(who.person == Viewer.me, rx.el.span(f" ({words.YOU})", class_name="text-muted-foreground")),
             class_name="min-w-0 truncate",
         ),
-        key=person[0].to_string(),
+        key=who.person.to_string(),
         class_name="flex items-center gap-2.5 px-3 py-1.5 text-sm",
     )
 
 
 def people_here() -> rx.Component:
     """A button with a few of the people on the thread and their number; it opens their names. Hidden for one alone."""
-    people = cast("rx.vars.ArrayVar[list[tuple[int, str, int]]]", Presence.people)
+    people = cast("rx.vars.ArrayVar[list[PersonHere]]", Presence.people)
     count = cast("rx.vars.NumberVar[int]", Presence.count)
     more = count - people.length()
     return rx.cond(

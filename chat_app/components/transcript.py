@@ -1,5 +1,7 @@
 """The transcript: a thread's messages, as rows."""
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,13 +10,14 @@ import reflex as rx
 from chat_app.components import actions as action
 from chat_app.components import words
 from chat_app.components.actions import Actions
-from chat_app.components.client import Entry, entries, local_day, local_time, message_text, scroll_follow
+from chat_app.components.client import entries, local_day, local_time, message_text, scroll_follow
 from chat_app.components.composer import from_composer_js
 from chat_app.components.details_dialog import details_dialog
 from chat_app.components.icons import icon
 from chat_app.components.people import viewers
-from chat_app.state import Person, Row, Transcript, Viewer, may
+from chat_app.state import Person, Row, Transcript, Viewer, fields_of, may
 from chat_app.threads.access import Verb
+from tributary_streams import LIVE_STATUSES
 
 _COLUMN = "mx-auto w-full max-w-3xl px-4 md:px-6"
 
@@ -23,13 +26,13 @@ class _RowView:
     """A message on the page, as vars."""
 
     def __init__(self, row: rx.Var[Row], context: "_Context") -> None:
-        parts = cast("rx.vars.ArrayVar[Row]", row)
-        self.message = cast("rx.vars.NumberVar[int]", parts[0])
-        self.author = cast("rx.vars.NumberVar[int]", parts[1])
-        self.at = cast("rx.vars.NumberVar[int]", parts[2])
-        self.status = cast("rx.vars.StringVar", parts[3])
-        self.attempt = cast("rx.vars.NumberVar[int]", parts[4])
-        self.reason = cast("rx.vars.StringVar", parts[5])
+        fields = fields_of(Row, row)
+        self.message: rx.vars.NumberVar[int] = fields.message
+        self.author: rx.vars.NumberVar[int] = fields.author
+        self.at: rx.vars.NumberVar[int] = fields.at
+        self.status: rx.vars.StringVar = fields.status
+        self.version: rx.vars.NumberVar[int] = fields.version
+        self.reason: rx.vars.StringVar = fields.reason
         self.leads = context.leads
         self.shown = context.shown
         self.name = rx.cond(context.name, context.name, words.UNKNOWN_PERSON).to(str)
@@ -56,12 +59,12 @@ class _RowView:
 
     @property
     def is_live(self) -> rx.Var[bool]:
-        return (self.status == "pending") | (self.status == "streaming")
+        return functools.reduce(operator.or_, (self.status == status.value for status in sorted(LIVE_STATUSES)))
 
     @property
     def is_newest(self) -> rx.Var[bool]:
         """Whether the shown version is the newest, the only one that can still change."""
-        return self.shown == self.attempt
+        return self.shown == self.version
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def _tools(row: _RowView, actions: Actions) -> rx.Component:
 
 
 def _edited(row: _RowView) -> rx.Component:
-    return rx.cond(row.attempt > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
+    return rx.cond(row.version > 0, rx.el.span(f"({words.EDITED})", class_name="text-xs text-muted-foreground"))
 
 
 def _mine(row: _RowView, actions: Actions) -> rx.Component:
@@ -110,7 +113,7 @@ def _mine(row: _RowView, actions: Actions) -> rx.Component:
             _text(row, by_ai=False),
             class_name="ms-auto w-fit max-w-[88%] rounded-2xl rounded-se-md bg-accent px-4 py-2.5 md:max-w-[80%]",
         ),
-        rx.cond(row.attempt > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
+        rx.cond(row.version > 0, rx.el.div(_edited(row), class_name="pe-1 text-end")),
         _tools(row, actions),
     )
 
@@ -192,7 +195,7 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
         rx.cond(
             row.is_live, rx.fragment(rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), _viewers()), ended
         ),
-        rx.cond(row.attempt > 1, action.versions(actions, row.message, row.shown, row.attempt)),
+        rx.cond(row.version > 1, action.versions(actions, row.message, row.shown, row.version)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
         class_name="message-actions",
     )
@@ -254,11 +257,10 @@ def _unread() -> rx.Component:
     return rx.el.div(rx.el.span(words.UNREAD), class_name="unread-line", role="note")
 
 
-def _shown(row: rx.vars.ArrayVar[Row]) -> rx.Var[int]:
+def _shown(row: Any) -> rx.Var[int]:
     """The version that this tab shows: the newest, unless the person has chosen an earlier one."""
     looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
-    message = cast("rx.vars.NumberVar[int]", row[0]).to_string()
-    shown = f"({looked_at[message]!s} ?? {row[4]!s})"
+    shown = f"({looked_at[row.message.to_string()]!s} ?? {row.version!s})"
     return rx.Var(shown, _var_data=looked_at._get_all_var_data()).to(int)
 
 
@@ -276,26 +278,25 @@ def _rows(actions: Actions) -> rx.Component:
     ) -> rx.Component:
         return _message(_RowView(row, _Context(leads, shown, name, hue, me, rights)), actions)
 
-    def entry(each: rx.vars.ArrayVar[Entry]) -> rx.Component:
-        row = cast("rx.vars.ArrayVar[Row]", each[0])
+    def entry(each: Any) -> rx.Component:  # an `Entry`, as a var
+        row = fields_of(Row, each.row)
         people = cast("rx.vars.ObjectVar[dict[str, Person]]", Transcript.people)
-        author = cast("Person", people[cast("rx.vars.NumberVar[int]", row[1]).to_string()])
+        author = cast("Person", people[row.author.to_string()])
         read_up_to = cast("rx.vars.NumberVar[int]", Transcript.read_up_to)
-        before = cast("rx.vars.NumberVar[int]", each[3])
-        is_first_unread = (read_up_to > 0) & (before <= read_up_to) & (cast("Any", row[0]) > read_up_to)
+        is_first_unread = (read_up_to > 0) & (each.above <= read_up_to) & (row.message > read_up_to)
         return rx.fragment(
-            rx.cond(each[2], _day(cast("rx.Var[int]", row[2]))),
+            rx.cond(each.dated, _day(row.at)),
             rx.cond(is_first_unread, _unread()),
             message_row(
-                row=row,
-                leads=cast("rx.Var[bool]", each[1]) | is_first_unread,
+                row=each.row,
+                leads=each.leads | is_first_unread,
                 shown=_shown(row),
                 name=author.name,
                 hue=author.hue,
                 me=Viewer.me,
                 rights=Transcript.may,
             ),
-            key=row[0].to_string(),
+            key=row.message.to_string(),
         )
 
     return rx.el.div(rx.foreach(entries(), entry), class_name=f"{_COLUMN} pb-4 pt-3")
@@ -380,7 +381,7 @@ def transcript(actions: Actions) -> rx.Component:
                 _skeleton(),
             ),
             key=Transcript.thread,
-            on_earlier=actions.on_earlier,
+            on_older=actions.on_older,
         ),
         details_dialog(),
     )

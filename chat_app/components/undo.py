@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components import words
-from chat_app.components.client import passing
+from chat_app.components.client import toast
 from chat_app.components.dialog import QUIET
 from chat_app.services import services
 from chat_app.state import MessageId, remote, thread_in_address, update_vars, who_asks
@@ -65,7 +65,7 @@ def undo_notice() -> rx.Component:
     """Says that something was deleted and offers to undo it, for some seconds after each deletion."""
     return rx.cond(
         Undo.thread != "",
-        passing(
+        toast(
             rx.el.p(rx.cond(Undo.message == 0, words.DELETED_THREAD, words.DELETED_MESSAGE), role="status"),
             rx.el.button(words.UNDO, type="button", on_click=Undo.undo, class_name=f"{QUIET} text-primary"),
             key=f"{Undo.thread} {Undo.message}",

@@ -4,6 +4,8 @@ Sentences that say why something did not happen are where that is decided: in th
 `state.py`, which shows them. Those modules must not import the page's components.
 """
 
+from chat_app.people.names import AI_HANDLE
+
 BRAND = "Tributary"
 PREVIEW_TITLE = "A thread on Tributary"
 PREVIEW_TEXT = "Several people and an AI in one thread: everybody sees each answer as it is written."
@@ -36,8 +38,8 @@ LOADING = "Loading the messages"
 NEW_BELOW = "{count} new messages"
 ONE_BELOW = "1 new message"
 MORE_BELOW = "More below"
-EARLIER = "Earlier messages"
-EARLIER_BUSY = "Getting earlier messages…"
+OLDER = "Earlier messages"
+OLDER_BUSY = "Getting earlier messages…"
 TODAY = "Today"
 YESTERDAY = "Yesterday"
 TO_END = "Go to the newest message"
@@ -228,7 +230,7 @@ EMPTY_TEXT_BEFORE = "Everyone with this page sees what you write. Put "
 EMPTY_TEXT_AFTER = " in a message and the AI answers, live, for all of you."
 EMPTY_TEXT_ALWAYS = "Everyone with this page sees what you write, and the AI answers each message, live, for all."
 EMPTY_READ_ONLY = "Nobody has written here yet."
-MENTION = "@gpt"
+MENTION = f"@{AI_HANDLE}"
 SUGGESTIONS = (
     "@gpt explain how rivers find their way to the sea",
     "@gpt write a Python function that counts words",
@@ -265,7 +267,7 @@ DEMO_NOTICE_AFTER = " in .env to use a real one."
 
 CONNECTION = {"gone": "Connection lost. Trying again…", "back": "Connected again"}
 
-TIDINGS = {
+NOTIFICATIONS = {
     "brand": BRAND,
     "someone": UNKNOWN_PERSON,
     "message": "New message from {name}.",
@@ -276,7 +278,7 @@ TIDINGS = {
         "timeout": "GPT did not answer in time.",
         "error": "The answer failed.",
     },
-    "notices": "Tell me when my answers are done",
+    "notifications": "Tell me when my answers are done",
 }
 
 SKIP = "Skip the list of threads"

@@ -1,4 +1,4 @@
-"""Changes: transactions of which whoever watches is told once they are committed."""
+"""Changes: transactions that notify subscribers once they are committed."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,7 +9,7 @@ from chat_app.data.db import Database
 
 
 class Changes:
-    """The database of those whose changes are watched: tabs, readers over HTTP, other processes."""
+    """The database, for changes that others watch: tabs, HTTP readers, other processes."""
 
     def __init__(self, database: Database, on_commit: Callable[[], None] = lambda: None) -> None:
         """`on_commit` is called after each commit; it must not block."""
@@ -22,7 +22,7 @@ class Changes:
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
-        """A transaction that changes something: it commits at the end of the block, and then it is told."""
+        """A transaction that changes something: it commits at the end of the block, and then `on_commit` is called."""
         async with self._database.write() as session:
             yield session
         self._on_commit()

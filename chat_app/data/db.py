@@ -16,20 +16,20 @@ from tributary_streams import BUSY_TIMEOUT_MS, EngineTransactions, prepare_sqlit
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock: no process there takes itself for alone
+except ImportError:  # Windows has no flock: there `is_alone` is never true
     fcntl = None
 
 
 POOL_TIMEOUT = 10
 """Seconds to wait for a free connection."""
 ANSWER_WITHIN = 10
-"""Seconds that a PostgreSQL server has to take a connection, and to answer a statement."""
+"""Seconds that a PostgreSQL server has to accept a connection, and to answer a statement."""
 MIGRATION_LOCK = 0x7472_6962
 """Key of PostgreSQL's advisory lock around migrations (any constant of ours)."""
 
 
 class Database(EngineTransactions):
-    """An engine, its transactions, and what else there is to know about the database."""
+    """The database: its engines, transactions and migrations, and which processes use it."""
 
     def __init__(self, url: str) -> None:
         """Args:
@@ -45,7 +45,7 @@ class Database(EngineTransactions):
         self._presence: BinaryIO | None = None
 
     def _new_engine(self, *, is_sqlite: bool) -> AsyncEngine:
-        # Parameters are what people write, and reach no log.
+        # Parameters hold what people write, and must not reach a log.
         options: dict[str, Any] = {
             "hide_parameters": True,
             "pool_timeout": POOL_TIMEOUT,
@@ -57,7 +57,7 @@ class Database(EngineTransactions):
         return create_async_engine(_with_driver(self.url, is_async=True), **options)
 
     async def has_changed(self) -> bool:
-        """Whether another connection may have committed since the last call; SQLite knows without touching a table."""
+        """Whether another connection may have committed since the last call; always true on PostgreSQL."""
         if not self.is_sqlite:
             return True
         if self._observer is None:
@@ -73,7 +73,7 @@ class Database(EngineTransactions):
         return has_changed
 
     async def migrate(self) -> None:
-        """Bring the tables up to date; several processes may do so at the same moment."""
+        """Bring the tables up to date; several processes may do so at the same time."""
         await asyncio.to_thread(self._migrate)
 
     def _migrate(self) -> None:
@@ -85,11 +85,11 @@ class Database(EngineTransactions):
 
     @contextmanager
     def migrating(self) -> Generator[Connection]:
-        """A plain connection in a transaction that only one process at a time can have."""
+        """A synchronous connection in a transaction that only one process at a time can have."""
         engine = create_engine(_with_driver(self.url, is_async=False), hide_parameters=True)
         if self.is_sqlite:
             prepare_sqlite(engine)
-            # Of several that would switch a new file to its journal mode at once, SQLite lets some wait for nothing.
+            # Switching a new file to its journal mode fails at once, without a wait, if another process does the same.
             with self._gate() if fcntl is not None and self.url.database else nullcontext():
                 engine.connect().close()
         try:
@@ -101,10 +101,11 @@ class Database(EngineTransactions):
             engine.dispose()
 
     def take_part(self) -> None:
-        """Let other processes on this SQLite database know that there is this one, until `close`.
+        """Let other processes on this SQLite database know of this one, until `close`.
 
-        Each process holds a shared lock on a file beside the database. A second file is the gate to it: while somebody
-        asks whether they are alone, which means to exchange their lock for a moment, nobody else asks or comes in.
+        Each process holds a shared lock on a file beside the database. To find out whether it is alone, a process
+        tries to make its lock exclusive for a moment. A lock on a second file, the gate, keeps others from trying or
+        joining in that time.
         """
         if fcntl is None or not self.is_sqlite or not self.url.database or self._presence is not None:
             return
@@ -113,7 +114,7 @@ class Database(EngineTransactions):
             fcntl.flock(self._presence, fcntl.LOCK_SH)
 
     def is_alone(self) -> bool:
-        """Whether no other process takes part in this SQLite database; never true of PostgreSQL."""
+        """Whether no other process takes part in this SQLite database; never true on PostgreSQL."""
         self.take_part()
         if fcntl is None or self._presence is None:
             return False
@@ -136,7 +137,7 @@ class Database(EngineTransactions):
             yield
 
     async def close(self) -> None:
-        """Let go of all connections and of the lock."""
+        """Close all connections and release the lock."""
         if self._observer is not None:
             await self._observer.close()
         if self._presence is not None:
@@ -145,7 +146,7 @@ class Database(EngineTransactions):
 
 
 def _make_private(file: Path) -> None:
-    """Make a file, and its folder, for this account alone; SQLite gives its other files the same mode."""
+    """Create a file, and its folder, for this account alone; SQLite gives its other files the same mode."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         file.touch(mode=0o600)

@@ -12,7 +12,7 @@ from tributary_streams import Granularity, UtcDateTime, new_id, string_enum, utc
 
 
 class Role(StrEnum):
-    """Who speaks in a message."""
+    """Who wrote a message."""
 
     USER = "user"
     ASSISTANT = "assistant"
@@ -27,7 +27,7 @@ class ReplyMode(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who finds a thread: everybody in the list, who has its address, or its members."""
+    """Who finds a thread: everybody in their list, anybody with its address, or only its members."""
 
     OPEN = "open"
     LINK = "link"
@@ -43,14 +43,14 @@ class MemberRole(StrEnum):
 
 
 class SessionKind(StrEnum):
-    """What somebody shows to be recognised: a browser's cookie, or the bearer token of a script."""
+    """What identifies a person: a browser's cookie, or the bearer token of a script."""
 
     COOKIE = "cookie"
     BEARER = "bearer"
 
 
 class AttemptKind(StrEnum):
-    """Why a stream was begun: the first answer, another one, or the rest of one."""
+    """What an attempt is: the first answer, a new answer, or the continuation of one."""
 
     FIRST = "first"
     RETRY = "retry"
@@ -58,9 +58,9 @@ class AttemptKind(StrEnum):
 
 
 class User(SQLModel, table=True):
-    """Someone who takes part. `key` is the name as compared: two people never share one. `hue` is in degrees.
+    """A person. `key` is the name as compared: two people never share one. `hue` is in degrees.
 
-    `renamed` is when they last changed either.
+    `renamed` is when they last changed their name or hue.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -72,10 +72,10 @@ class User(SQLModel, table=True):
 
 
 class Session(SQLModel, table=True):
-    """A browser or a script that somebody uses: the SHA-256 of its secret, never the secret.
+    """A browser or a script of a person. `hash` is the SHA-256 of its secret; the secret itself is not stored.
 
-    Its owner gives a token its `name`; a cookie has none. An ended one stays, so that its secret never means anybody
-    again, and open connections learn of the end.
+    `name` is what its owner calls a token; a cookie has none. An ended session stays, so that its secret never
+    identifies anybody again, and open connections learn of the end.
     """
 
     hash: str = Field(primary_key=True, max_length=64)
@@ -87,10 +87,10 @@ class Session(SQLModel, table=True):
 
 
 class ThreadSettings(SQLModel):
-    """What the owner of a thread can set for its next replies; "" is for what the server says.
+    """What the owner of a thread can set for its next replies; "" means the server's setting.
 
-    `reply_mode` says which messages the AI answers, `model` which model does, and `granularity` in what pieces others
-    get a reply (a value of `Granularity`). Whoever validates a mapping gets a `ValidationError` for an unknown name.
+    `reply_mode` says which messages the AI answers, `model` which model does, and `granularity` in what pieces
+    followers get a reply (a value of `Granularity`). Validation raises `ValidationError` for an unknown name.
     """
 
     model_config = ConfigDict(extra="forbid")  # pyright: ignore[reportAssignmentType]  # SQLModel has a type of its own
@@ -108,9 +108,9 @@ class ThreadSettings(SQLModel):
 class Thread(ThreadSettings, table=True):
     """A conversation. `version` grows with every change that its page shows, `last_position` with every message.
 
-    `access_version` grows with every change of who may do what in it. `active` is when somebody wrote in it last,
-    `changed` when anything changed. A deleted one is gone for everybody at once; its rows follow in batches. `origin`
-    is null but for threads that may exist once only, such as the seeded one.
+    `access_version` grows with every change of who may do what in it. `active` is the time of the last post, `changed`
+    that of the last change. A deleted thread is gone for everybody at once; its rows are removed later. `origin` is
+    null except for threads that may exist only once, such as the seeded one.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=22)
@@ -128,7 +128,7 @@ class Thread(ThreadSettings, table=True):
 
 
 class Member(SQLModel, table=True):
-    """What someone may do in a thread, and the invite that brought them, if one did."""
+    """A person's role in a thread, and the invite by which they joined, if any."""
 
     thread_id: str = Field(primary_key=True, foreign_key="thread.id", max_length=22)
     user_id: int = Field(primary_key=True, foreign_key="user.id", index=True)
@@ -137,7 +137,7 @@ class Member(SQLModel, table=True):
 
 
 class ReadReceipt(SQLModel, table=True):
-    """The position of the last message that someone has read in a thread, member or not."""
+    """The position of the last message that a person, member or not, has read in a thread."""
 
     __tablename__ = "reading"  # pyright: ignore[reportAssignmentType]  # SQLModel declares it as a directive
 
@@ -147,7 +147,7 @@ class ReadReceipt(SQLModel, table=True):
 
 
 class Invite(SQLModel, table=True):
-    """A link that makes whoever opens it a member: the SHA-256 of its secret, until it expires or is withdrawn."""
+    """A link that makes people members until it expires or is withdrawn; `hash` is the SHA-256 of its secret."""
 
     id: int | None = Field(default=None, primary_key=True)
     hash: str = Field(max_length=64, unique=True)
@@ -159,11 +159,10 @@ class Invite(SQLModel, table=True):
 
 
 class Message(SQLModel, table=True):
-    """One turn in a thread. `version` is the thread's at its last change, `attempt` the number of the one shown.
+    """One turn in a thread. `version` is the thread's version at the message's last change.
 
-    `edits` counts how often its author has changed the text of a person's message.
-
-    A reply has no author. Its text is stored when its stream ends; until then it is in the stream's chunks.
+    `attempt` is the number of a reply's current attempt. `edits` counts how often the author has changed a person's
+    message. A reply has no author. Its text is stored when its stream ends; until then it is in the stream's chunks.
     """
 
     __table_args__ = (
@@ -187,7 +186,7 @@ class Message(SQLModel, table=True):
 
 
 class Deletion(SQLModel, table=True):
-    """Who deleted a message and when, for as long as they can undo it: until then its text and its attempts stay."""
+    """Who deleted a message and when. The row, the message's text and its attempts stay while this can be undone."""
 
     message_id: int = Field(primary_key=True, foreign_key="message.id", sa_column_kwargs={"autoincrement": False})
     user_id: int = Field(foreign_key="user.id")
@@ -198,7 +197,7 @@ class Attempt(SQLModel, table=True):
     """A stream as one try at answering a message. `tab` names the tab that asked, which drives.
 
     A retry is a new version of the reply's text. A continuation adds to the version that is there: its stream's text
-    stands at `base`, in code points, of the message's.
+    begins at the offset `base` of the message's text, in code points.
     """
 
     message_id: int = Field(primary_key=True, foreign_key="message.id")
@@ -213,7 +212,7 @@ class Attempt(SQLModel, table=True):
 
 
 class DailyUsage(SQLModel, table=True):
-    """Tokens that somebody has spent or reserved on a day (UTC); `spender` is a person's id, or 0 for all together."""
+    """Tokens spent or reserved on a day (UTC); `spender` is a person's id, or 0 for all people together."""
 
     __tablename__ = "usage"  # pyright: ignore[reportAssignmentType]
 
@@ -223,9 +222,9 @@ class DailyUsage(SQLModel, table=True):
 
 
 class Reservation(SQLModel, table=True):
-    """What a reply under way may cost at most, as counted in `DailyUsage` until it is settled.
+    """The most tokens that a reply under way may cost, counted in `DailyUsage` until it is settled.
 
-    It names its stream, but outlives it: what was deleted in mid-stream has to be settled too.
+    It can outlive its stream: a reply that was deleted while it streamed has to be settled too.
     """
 
     stream_id: str = Field(primary_key=True, max_length=22)

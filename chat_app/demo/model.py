@@ -68,15 +68,15 @@ def deltas_of(text: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def serve_demo_model(pace: Pace = HUMAN) -> AsyncGenerator[str]:
-    """Serve the demo model in this event loop; yields the base URL for an OpenAI client.
+async def serve_demo_model(mention: re.Pattern[str], pace: Pace = HUMAN) -> AsyncGenerator[str]:
+    """Serve the demo model in this event loop; yields the base URL for an OpenAI client. `mention` finds the AI's name.
 
     On the way out connections are cut at once, also those in mid-stream.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on clients are kept waiting, not refused, until the server takes them
-        server = _LoopbackServer(_app(pace))
+        server = _LoopbackServer(_app(mention, pace))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="demo model")
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
@@ -125,10 +125,10 @@ class _LoopbackServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _app(pace: Pace) -> Starlette:
+def _app(mention: re.Pattern[str], pace: Pace) -> Starlette:
     async def complete(request: Request) -> Response:
         try:
-            completion = _completion(await request.body())
+            completion = _completion(await request.body(), mention)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except _Refused as refused:
@@ -204,7 +204,7 @@ class _Refused(Exception):
         return Response(json.dumps({"error": error}), status_code=self.status, media_type="application/json")
 
 
-def _completion(body: bytes) -> _Completion:
+def _completion(body: bytes, mention: re.Pattern[str]) -> _Completion:
     """Check a request's body and compose the reply. Raises _Refused."""
     request = _request(body)
     model, messages = request.get("model"), request.get("messages")
@@ -216,7 +216,7 @@ def _completion(body: bytes) -> _Completion:
     if not isinstance(messages, list) or not messages:
         raise _Refused("Invalid 'messages': expected an array with at least one object.", "messages", "invalid_type")
     turns = [_turn(index, entry) for index, entry in enumerate(cast("list[object]", messages))]
-    deltas = deltas_of(compose_reply(turns))
+    deltas = deltas_of(compose_reply(turns, mention))
     limit = _limit(request)
     return _Completion(
         prompt_tokens=sum(3 + len(turn.text) // 4 for turn in turns),

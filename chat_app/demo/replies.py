@@ -20,33 +20,33 @@ class Turn(NamedTuple):
     name: str = ""
 
 
-def compose_reply(turns: Sequence[Turn]) -> str:
-    """Return the reply to the last turn; it is never empty.
+def compose_reply(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
+    """Return the reply to the last turn; it is never empty. `mention` finds the AI's name in a text.
 
     Where a user asks to continue, the reply is the missing rest of the assistant's turn before that.
     """
-    is_continuing = bool(turns) and _CONTINUE.search(_question(turns[-1].text))
-    return _rest(turns[:-1]) if is_continuing else _answer(turns)
+    is_continuing = bool(turns) and _CONTINUE.search(_question(turns[-1].text, mention))
+    return _rest(turns[:-1], mention) if is_continuing else _answer(turns, mention)
 
 
-def _rest(turns: Sequence[Turn]) -> str:
+def _rest(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
     written = turns[-1].text if turns and turns[-1].role == "assistant" else ""
-    whole = _answer(turns)
+    whole = _answer(turns, mention)
     rest = whole.removeprefix(written)
     return rest if rest not in ("", whole) else NOTHING_LEFT
 
 
-def _answer(turns: Sequence[Turn]) -> str:
+def _answer(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
     asked = next((turn for turn in reversed(turns) if turn.role == "user"), Turn("user", ""))
-    question, asker = _question(asked.text), _plain(asked.name)
+    question, asker = _question(asked.text, mention), _plain(asked.name)
     known = (text for pattern, text in BY_HEART if re.search(pattern, question, re.IGNORECASE))
     reply = _sum(question) or next(known, "") or _unknown(question)
     return reply.replace("{name}", f", {asker}" if asker else "")
 
 
-def _question(text: str) -> str:
+def _question(text: str, mention: re.Pattern[str]) -> str:
     """Return what stands after the last mention, or before it if nothing does; at most 300 characters."""
-    parts = ["", *_MENTION.split(text)]
+    parts = ["", *re.split(f"(?:{mention.pattern})[,:]?", text, flags=mention.flags)]
     return (parts[-1] if re.search(r"\w", parts[-1]) else parts[-2]).strip()[:300]
 
 
@@ -61,7 +61,6 @@ def _unknown(question: str) -> str:
     return UNKNOWN.replace("{gap}", f"know nothing about **{topic}**" if topic else "cannot answer that")
 
 
-_MENTION = re.compile(r"(?<![\w@.])@gpt\b[,:]?", re.IGNORECASE)
 _CONTINUE = re.compile(
     r"^\W*(?:please )?(?:continue|go on|carry on|keep going)\b(?:\W*$|.*\b(?:broke|left|stopped)\b)", re.IGNORECASE
 )

@@ -1,4 +1,4 @@
-"""The directory: each person's list of threads, read once for all who have it open."""
+"""The directory: everybody's list of threads, read once per process and shared by all open tabs."""
 
 import asyncio
 import functools
@@ -25,23 +25,24 @@ from tributary_streams import DATABASE_AWAY, Row, probe_row, utc_now
 logger = logging.getLogger(__name__)
 
 DIRECTORY_EVERY = 2.0
-"""Seconds between two looks at the lists of threads, while anything happens at all."""
+"""Seconds between two reads of the thread lists at least; a changed thread causes a read."""
 READ_ANYWAY = 30.0
-"""Seconds after which the lists are read whether or not a thread seems to have changed: clocks may differ."""
+"""Seconds after which the lists are read even if no thread seems to have changed: clocks may differ."""
 COMMITS_APART, CLOCKS_APART = timedelta(minutes=1), timedelta(hours=2)
-"""By how much a change may seem older than another that was committed before it: usually, and with clocks set apart."""
+"""How far a read looks back beyond the last one, because a change may carry an earlier time than one that was committed
+before it: usually, and after `READ_ANYWAY`, to allow for clocks that differ."""
 CHANGES = 500
-"""Changed threads that one look takes in at most."""
+"""Changed threads that one read takes in at most."""
 OnDirectory = Callable[[Mapping[str, "SidebarThread | None"]], None]
-"""Told the lines of a person's list that are new or other, by thread; None is one that is gone. It must not block."""
+"""Called with the sidebar rows that are new or changed, by thread; None is a row that is gone. It must not block."""
 
 
 @dataclass(frozen=True)
 class SidebarThread:
-    """A thread as a person's sidebar lists it.
+    """A row of a person's sidebar: one thread.
 
-    `active` is when somebody wrote in it last, in seconds since the epoch. `unread` counts what was added since this
-    person was there; nothing in a thread where they never were. `is_live` while a reply is under way in it.
+    `active` is the time of the last post, in seconds since the epoch. `unread` counts the messages after the last one
+    that this person read; it is 0 in a thread that they never read. `is_live` says that a reply is under way.
     """
 
     id: str
@@ -55,7 +56,7 @@ class SidebarThread:
 class _Listener:
     user_id: int
     told: dict[str, SidebarThread] | None = None
-    """What this listener was told as the whole list, until the next look: it may have been read before the last one."""
+    """The whole list that this listener was given, until the next read; it may be older than the last read."""
 
     def tell(self, listener: OnDirectory, changes: Mapping[str, SidebarThread | None]) -> None:
         if self.told is not None:
@@ -65,10 +66,10 @@ class _Listener:
 
 
 class Directory:
-    """A probe of the tailer that asks, now and then, whether any thread has changed, and reads the lists once for all.
+    """A tailer probe that polls for changed threads, and then reads the lists once for all subscribers.
 
-    What is open to all is one list. What only its members find, and how far somebody has read, is kept by person, for
-    those who have a tab here. A list is told whole once, and then line by line.
+    Open threads are one shared list. Threads that only members find, and read positions, are kept by person, for the
+    people with a tab here. A subscriber gets the whole list once, then only the rows that change.
     """
 
     kinds = frozenset({"directory"})
@@ -81,9 +82,9 @@ class Directory:
         self._own: dict[int, dict[str, ThreadView]] = {}
         self._live: Set[str] = frozenset()
         self._changed: dict[str, tuple[ThreadView, Set[int]]] = {}
-        """What the last look found changed of late, and so will the next ones for a while."""
+        """What the last read found changed, by thread. The next ones find it again: each looks back beyond the last."""
         self._joined: set[int] = set()
-        """Whose list was read since then, and maybe before it."""
+        """People whose list a tab has read since the last read, or began to read before it: they get all changes."""
         self._read_up_to: dict[int, dict[str, int | None]] = {}
         self._latest: str | None = None
         self._read_at = -math.inf
@@ -92,7 +93,7 @@ class Directory:
 
     @contextmanager
     def watched(self, user_id: int, listener: OnDirectory) -> Generator[None]:
-        """Hear of changes of this person's list for the time of the block."""
+        """Call `listener` with the changes of this person's list while the block runs."""
         self._listeners[listener] = _Listener(user_id)
         try:
             yield
@@ -106,16 +107,19 @@ class Directory:
                 self._reading.cancel()
 
     def seen(
-        self, listener: OnDirectory, threads: Sequence[ThreadView], readings: Mapping[tuple[int, str], int]
+        self, listener: OnDirectory, threads: Sequence[ThreadView], read_positions: Mapping[tuple[int, str], int]
     ) -> list[SidebarThread]:
-        """This listener's list and its person's readings were read; what changed while they were is told soon."""
+        """Take in the list and the read positions that a listener has read for its person, and return the sidebar rows.
+
+        What changed during that read follows with the next one.
+        """
         reader = self._listeners[listener]
         user_id = reader.user_id
         self._joined.add(user_id)
         self._own[user_id] = {thread.id: thread for thread in threads if thread.visibility is not Visibility.OPEN}
         known = self._read_up_to.setdefault(user_id, {})
         for thread in threads:
-            read = (readings.get((user_id, thread.id)), known.get(thread.id))
+            read = (read_positions.get((user_id, thread.id)), known.get(thread.id))
             known[thread.id] = max((position for position in read if position is not None), default=None)
         self._latest = None
         lines = [self._line(user_id, thread) for thread in threads]
@@ -123,23 +127,23 @@ class Directory:
         return lines
 
     async def lines(self, who: Identity) -> list[SidebarThread]:
-        """This person's list, the most recently active first, for a page that is told nothing more."""
+        """This person's sidebar rows, the most recently active first, for a page that does not subscribe to changes."""
         async with self._database.read() as session:
             return await self._lines_of(session, who, await thread_views.listed(session, who.user_id))
 
     async def find(self, who: Identity, words: str) -> list[SidebarThread]:
-        """The threads that this person's list may have and whose titles have these words, some at most."""
+        """Threads that this person may list and whose titles have all these words, `thread_views.FOUND` at most."""
         async with self._database.read() as session:
             return await self._lines_of(session, who, await thread_views.with_title(session, who.user_id, words))
 
     async def _lines_of(
         self, session: AsyncSession, who: Identity, threads: Sequence[ThreadView]
     ) -> list[SidebarThread]:
-        readings = await thread_views.read_positions(session, [who.user_id], [thread.id for thread in threads])
-        return [_line_of(thread, readings.get((who.user_id, thread.id)), self._live) for thread in threads]
+        read_positions = await thread_views.read_positions(session, [who.user_id], [thread.id for thread in threads])
+        return [_line_of(thread, read_positions.get((who.user_id, thread.id)), self._live) for thread in threads]
 
     def read_up_to(self, user_id: int, thread_id: str, position: int) -> None:
-        """This person has read a thread up to there: all their tabs are to know at once."""
+        """Note that this person has read a thread up to `position`, and tell all their tabs at once."""
         known = self._read_up_to.get(user_id)
         thread = self._own.get(user_id, {}).get(thread_id) or self._open.get(thread_id)
         if known is None:
@@ -174,8 +178,8 @@ class Directory:
                 listed = {thread.id: thread for thread in await thread_views.listed_for_all(session)}
                 live = await thread_views.live_threads(session)
                 changed = await thread_views.changed_since(session, self._read_until - apart, CHANGES)
-                unknown = self._readings_unknown(listed, changed)
-                readings = await thread_views.read_positions(session, self._read_up_to.keys(), unknown)
+                unknown = self._unknown_positions(listed, changed)
+                read_positions = await thread_views.read_positions(session, self._read_up_to.keys(), unknown)
             self._read_until, self._read_at = now, self._clock()
         except DATABASE_AWAY as error:
             self._latest = None
@@ -187,13 +191,13 @@ class Directory:
         for user_id, known in self._read_up_to.items():
             for thread_id in unknown:
                 if thread_id in listed or user_id in members.get(thread_id, ()):
-                    known.setdefault(thread_id, readings.get((user_id, thread_id)))
+                    known.setdefault(thread_id, read_positions.get((user_id, thread_id)))
         self._tell(listed, live, changed)
 
-    def _readings_unknown(
+    def _unknown_positions(
         self, listed: Mapping[str, ThreadView], changed: Sequence[tuple[ThreadView, Set[int]]]
     ) -> set[str]:
-        """Threads that somebody's list may have got, and of which it was not read how far they have come in them."""
+        """Threads that may be new in somebody's list, and for which that person's read position is not known."""
         unknown = {
             thread_id for thread_id in listed if any(thread_id not in known for known in self._read_up_to.values())
         }
@@ -205,13 +209,16 @@ class Directory:
     def _tell(
         self, listed: dict[str, ThreadView], live: Set[str], changed: Sequence[tuple[ThreadView, Set[int]]]
     ) -> None:
-        """Take what was read, and tell everybody the lines that are others now; who was told a list, what is in it."""
-        step = _Step(self._open, self._live, listed, live)
+        """Take in a read, and tell each listener the rows that changed.
+
+        A listener that was given a whole list since the last read gets what differs from that list.
+        """
+        difference = _Difference(self._open, self._live, listed, live)
         self._open, self._live = listed, live
         known, self._changed = self._changed, {each[0].id: each for each in changed}
         news = [each for each in changed if known.get(each[0].id) != each]
         changes = {
-            user_id: self._changes(user_id, own, changed if user_id in self._joined else news, step)
+            user_id: self._changes(user_id, own, changed if user_id in self._joined else news, difference)
             for user_id, own in self._own.items()
         }
         self._joined.clear()
@@ -224,10 +231,14 @@ class Directory:
             reader.tell(listener, new)
 
     def _changes(
-        self, user_id: int, own: dict[str, ThreadView], changed: Sequence[tuple[ThreadView, Set[int]]], step: "_Step"
+        self,
+        user_id: int,
+        own: dict[str, ThreadView],
+        changed: Sequence[tuple[ThreadView, Set[int]]],
+        difference: "_Difference",
     ) -> dict[str, SidebarThread | None]:
-        """Bring this person's own threads up to date, and return the lines of their list that are others now."""
-        had = {key: own.get(key) for key in step.touched & own.keys()}
+        """Bring this person's own threads up to date, and return the sidebar rows that changed."""
+        had = {key: own.get(key) for key in difference.candidates & own.keys()}
         for thread, listed_by in changed:
             if user_id in listed_by:
                 had.setdefault(thread.id, own.get(thread.id))
@@ -236,12 +247,12 @@ class Directory:
                 had[thread.id] = own.pop(thread.id)
         read_up_to = self._read_up_to.get(user_id, {})
         lines = {
-            thread_id: step.of_own(thread_id, had[thread_id], own.get(thread_id), read_up_to.get(thread_id))
+            thread_id: difference.own_line(thread_id, had[thread_id], own.get(thread_id), read_up_to.get(thread_id))
             if thread_id in had
-            else step.of_open(thread_id, read_up_to.get(thread_id))
-            for thread_id in step.touched | had.keys()
+            else difference.open_line(thread_id, read_up_to.get(thread_id))
+            for thread_id in difference.candidates | had.keys()
         }
-        return {thread_id: line for thread_id, (line, is_other) in lines.items() if is_other}
+        return {thread_id: line for thread_id, (line, has_changed) in lines.items() if has_changed}
 
     def _whole(self, user_id: int) -> dict[str, SidebarThread]:
         threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
@@ -252,31 +263,33 @@ class Directory:
         return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), self._live)
 
 
-class _Step:
-    """The way from one look at the lists to the next, as far as it is the same for all."""
+class _Difference:
+    """The difference between two successive reads, as far as it is the same for everybody."""
 
     def __init__(
         self, were_open: dict[str, ThreadView], were_live: Set[str], are_open: dict[str, ThreadView], live: Set[str]
     ) -> None:
         self._open, self._live = (were_open, are_open), (were_live, live)
-        self.touched = were_live ^ live
-        """Threads whose line may be another one; besides, those that a person alone has."""
-        self.touched |= {key for key in were_open.keys() | are_open.keys() if were_open.get(key) != are_open.get(key)}
-        self.of_open = functools.cache(self._of_open)
-        """A thread's line for who has read it so far, and whether it is another one. Most people have read most threads
-        equally far: not at all."""
+        self.candidates = were_live ^ live
+        """Threads whose row may have changed for anybody; a person's own threads come on top."""
+        self.candidates |= {
+            key for key in were_open.keys() | are_open.keys() if were_open.get(key) != are_open.get(key)
+        }
+        self.open_line = functools.cache(self._open_line)
+        """The row of an open thread at a read position, and whether it has changed. Cached: most people have the same
+        position in most threads, which is none."""
 
-    def of_own(
+    def own_line(
         self, thread_id: str, was: ThreadView | None, now: ThreadView | None, read_up_to: int | None
     ) -> tuple[SidebarThread | None, bool]:
-        """The same for who had the thread as `was` in a list of their own, and has it as `now`."""
+        """The same for a person whose own list had the thread as `was`, and has it as `now`."""
         (were_open, are_open), (were_live, live) = self._open, self._live
         was, now = was or were_open.get(thread_id), now or are_open.get(thread_id)
         line = now and _line_of(now, read_up_to, live)
         return line, line != (was and _line_of(was, read_up_to, were_live))
 
-    def _of_open(self, thread_id: str, read_up_to: int | None) -> tuple[SidebarThread | None, bool]:
-        return self.of_own(thread_id, None, None, read_up_to)
+    def _open_line(self, thread_id: str, read_up_to: int | None) -> tuple[SidebarThread | None, bool]:
+        return self.own_line(thread_id, None, None, read_up_to)
 
 
 def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> SidebarThread:

@@ -1,4 +1,4 @@
-"""Feeds: what this process knows of the threads that somebody here has open, read once and shared by all who watch."""
+"""Feeds: changes of open threads, of names and of sessions, read once per process and passed to all subscribers."""
 
 import asyncio
 import logging
@@ -20,28 +20,28 @@ from tributary_streams import DATABASE_AWAY, Row, probe_row, utc_now
 
 logger = logging.getLogger(__name__)
 LATELY = timedelta(days=1)
-"""How long an ended session is told of: far longer than any tick, and clocks may differ."""
+"""For how long the query finds an ended session: far longer than any tick, because clocks may differ."""
 RENAMED_LATELY = timedelta(minutes=10)
-"""How long a new name is told of: longer than any tick, and clocks may differ."""
+"""For how long the query finds a new name: longer than any tick, because clocks may differ."""
 RETRY_AFTER = 1.0
 """Seconds until a failed read of a thread's changes is tried again."""
 
 
 @dataclass(frozen=True)
 class ThreadChange:
-    """What is new in a thread: messages that were added or changed, and the names of who wrote them."""
+    """What is new in a thread: messages that were added or changed, and their authors' names and hues by user id."""
 
     thread: ThreadView
     messages: Sequence[MessageView]
     people: dict[int, tuple[str, int]]
     roles: dict[int, MemberRole] | None
-    """Of all members, by user, if who may do what has changed."""
+    """The roles of all members by user id; None if access has not changed."""
 
 
 OnChange = Callable[[ThreadChange | None], None]
-"""Told what changed, or None when the thread is gone. It must not block."""
+"""Called with what changed, or with None when the thread is gone. It must not block."""
 OnEnd = Callable[[], None]
-"""Told that a session has ended. It must not block."""
+"""Called when a session has ended. It must not block."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _Watch:
 
 
 class ThreadFeed:
-    """A probe of the tailer that asks for the versions of watched threads, and reads what changed once for all."""
+    """A tailer probe that polls the versions of watched threads, and reads a change once for all subscribers."""
 
     kinds = frozenset({"thread"})
 
@@ -65,7 +65,7 @@ class ThreadFeed:
 
     @contextmanager
     def watched(self, thread_id: str, listener: OnChange) -> Generator[None]:
-        """Hear of a thread's changes for the time of the block; what it holds already is the listener's to read."""
+        """Call `listener` with each change of a thread while the block runs; it reads the present state itself."""
         watch = self._watches.setdefault(thread_id, _Watch())
         watch.listeners.add(listener)
         try:
@@ -78,9 +78,9 @@ class ThreadFeed:
                     watch.reading.cancel()
 
     def seen(self, thread_id: str, version: int) -> None:
-        """Somebody read the thread at this version; what came after it is told."""
+        """Note that a listener has read the thread at this version; later changes are passed on."""
         watch = self._watches[thread_id]
-        # Of two who read at different moments, the earlier one has to be told more; listeners know what they saw.
+        # The listener that read first needs the most changes; the others skip what they have already.
         watch.version = version if watch.version is None else min(watch.version, version)
 
     def selects(self) -> Sequence[Select[Any]]:
@@ -130,12 +130,12 @@ class ThreadFeed:
 
 
 class Names:
-    """A probe of the tailer that asks who has changed their name or colour of late, for all pages that may show it."""
+    """A tailer probe that polls for people who changed their name or colour lately, for pages that may show them."""
 
     kinds = frozenset({"person"})
 
     def __init__(self, on_rename: Callable[[int, str, int], None], is_watched: Callable[[], bool]) -> None:
-        """`on_rename` is told who, their name and their hue; nothing is asked while `is_watched` is false."""
+        """`on_rename` is called with user id, name and hue; nothing is polled while `is_watched()` is false."""
         self._on_rename = on_rename
         self._is_watched = is_watched
         self._known: dict[int, tuple[str, int]] = {}
@@ -154,18 +154,18 @@ class Names:
 
 
 class Endings:
-    """A probe of the tailer that asks which sessions were ended of late, so that their open tabs end too."""
+    """A tailer probe that polls for sessions that were ended lately, so that their open connections end too."""
 
     kinds = frozenset({"session"})
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        """`wake` makes the tailer tick: there is something to ask for. It must not block."""
+        """`wake` makes the tailer tick at once, when there is something to poll for. It must not block."""
         self._wake = wake
         self._listeners: dict[OnEnd, str] = {}
         self._waiting: set[asyncio.Event] = set()
 
     async def until_ended(self, session: str) -> bool:
-        """Wait until the session with this hash is ended, from wherever; False if the server stops first."""
+        """Wait until the session with this hash is ended, by any process; False if the server stops first."""
         woken = asyncio.Event()
         is_ended = False
 
@@ -184,13 +184,13 @@ class Endings:
         return is_ended
 
     def end_all(self) -> None:
-        """Let nobody wait any more: the server stops."""
+        """Release everybody who waits: the server stops."""
         for woken in self._waiting:
             woken.set()
 
     @contextmanager
     def watched(self, session: str, listener: OnEnd) -> Generator[None]:
-        """Hear of the end of the session with this hash, for the time of the block."""
+        """Call `listener` if the session with this hash ends while the block runs."""
         self._listeners[listener] = session
         try:
             yield

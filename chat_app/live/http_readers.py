@@ -1,8 +1,8 @@
-"""HTTP readers: one reply for a client that joins it outside of a page, from any offset.
+"""HTTP readers: stream one reply to an HTTP client, from any offset.
 
-It comes by deltas where this process writes it, and by chunks where another one does.
+The client gets deltas if this process writes the reply, and chunks if another process does.
 
-Like a tab, a reader queues nothing. At its own pace it takes what it has not had from text that is held once.
+Like a tab, a reader has no queue. At its own pace it takes new text from a copy that the process holds once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from chat_app.threads.access import Verb, allowed
 from tributary_streams import End, GrowingText, Hub, Piece, StreamId, Tail, Tailer
 
 AT_ONCE = 16_000
-"""Code points that a reader takes at once, and holds while it waits for whoever reads slowly."""
+"""Code points that a reader takes at a time, and holds while its client is slow."""
 
 
 class _HttpReader:
@@ -42,7 +42,7 @@ class _HttpReader:
 
 
 class HttpReaders:
-    """Who reads which reply in this process."""
+    """The HTTP readers of this process, by the stream that they read."""
 
     def __init__(self, database: Database, hub: Hub, tailer: Tailer, *, feed: ThreadFeed, endings: Endings) -> None:
         self._database = database
@@ -54,12 +54,12 @@ class HttpReaders:
         self._is_over = False
 
     def channel_opened(self, stream_id: StreamId) -> None:
-        """This process has begun to write a stream: who reads it takes deltas from now on."""
+        """Let the readers of a stream take deltas from now on: this process has begun to write it."""
         for reader in self._reading.get(stream_id, ()):
             reader.woken.set()
 
     def end_all(self) -> None:
-        """Send nothing more to anybody: the server stops. Each goes on from its offset elsewhere or later."""
+        """End all readers: the server stops. Each client can resume from its offset, elsewhere or later."""
         self._is_over = True
         for readers in self._reading.values():
             for reader in readers:
@@ -67,15 +67,15 @@ class HttpReaders:
 
     @property
     def count(self) -> int:
-        """How many read."""
+        """How many readers there are."""
         return sum(map(len, self._reading.values()))
 
     async def follow(self, who: Identity, stream_id: StreamId, offset: int = 0) -> AsyncGenerator[Piece | End]:
-        """Exactly text[offset:] in pieces, and at last the end. It stops without one where the server does.
+        """Yield exactly text[offset:] in pieces, then the end; if the server stops, there is no end.
 
         Raises:
-            ThreadUnknown: there is no such stream for this person, or not any more.
-            SignedOut: the session by which they were recognised was ended meanwhile.
+            ThreadUnknown: there is no such stream for this person, or no longer.
+            SignedOut: the session that identified them was ended meanwhile.
         """
         reader = _HttpReader(who)
         with ExitStack() as stack:
@@ -107,7 +107,7 @@ class HttpReaders:
                 stack.enter_context(channel.subscribed(reader.woken.set))
             source = tail if channel is None else channel
             text = source.since(offset, AT_ONCE)
-            if tail.end is not None:  # what the writer had, but could not store, is nobody's text
+            if tail.end is not None:  # text that the writer could not store is not part of the reply
                 text = text[: max(0, tail.end.length - offset)]
             if text:
                 yield Piece(offset, text)

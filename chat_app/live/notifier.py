@@ -1,7 +1,7 @@
-"""The notifier: server processes on one PostgreSQL tell each other that something was committed, so that all look soon.
+"""The notifier: server processes on one PostgreSQL tell each other of commits, so that all of them poll soon.
 
-A notice carries no news, only that there are some; the process that hears it reads. A notice or a connection that is
-lost costs the time until the next tick and nothing else. On SQLite there is none: the file says when it has changed.
+A notice carries no data; the process that receives it reads the database. A lost notice or connection costs the time
+until the next tick and nothing else. SQLite needs no notices: the file shows when it has changed.
 """
 
 import asyncio
@@ -24,27 +24,27 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "tributary"
 EVERY = 0.1
-"""Seconds between two notices of one process, and between two looks that notices of others cause: each notice takes a
-lock that all processes share."""
+"""Seconds between two notices that a process sends, and between two polls that notices cause: each notice takes a lock
+that all processes share."""
 LONGEST = 4_000
-"""Characters of a notice at most; PostgreSQL takes fewer than 8,000 bytes."""
+"""Characters of stream ids in a notice; with more it concerns everybody. PostgreSQL takes under 8,000 bytes."""
 ANYBODY = "*"
-"""Stands for the streams in a notice that concerns everybody."""
+"""Takes the place of the stream ids in a notice that concerns every process."""
 AGAIN_AFTER, AT_MOST = 1.0, 30.0
-"""Seconds until a lost connection is tried again, at first and after many failures."""
+"""Seconds until a lost connection is tried again: at first, and after many failures."""
 KEEP_ALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""Seconds, seconds, times: so that a connection that is dead without a word is missed within a minute."""
+"""Seconds, seconds, times: a connection that dies silently is noticed within a minute."""
 
 
 class Notifier:
-    """Notifies the other processes, and hears them. `run` is its task; without it the tick finds everything."""
+    """Sends notices to other processes, and receives theirs. `run` is its task; without it the tick finds all."""
 
     def __init__(
         self, database: Database, *, concerns: Callable[[Collection[StreamId]], bool], on_notice: Callable[[], None]
     ) -> None:
         """Args:
         database: on SQLite there is nothing to do.
-        concerns: whether any of these streams is watched here; like the following it must not block.
+        concerns: returns whether any of these streams is watched here; it must not block, nor must `on_notice`.
         on_notice: called when another process has committed something that may concern this one.
         """
         self._database = database
@@ -58,7 +58,7 @@ class Notifier:
         self._looked_at = float("-inf")
 
     def notify(self, grown: Collection[StreamId] | None = None) -> None:
-        """Say soon that something was committed: that these streams have grown, or without them anything at all."""
+        """Send a notice soon: these streams have grown, or, without them, anything may have changed."""
         if self._database.is_sqlite:
             return
         if grown is None:
@@ -69,7 +69,7 @@ class Notifier:
             self._has_news.set()
 
     async def run(self) -> None:
-        """Notify and listen for ever."""
+        """Send and receive notices for ever."""
         if self._database.is_sqlite:
             return
         try:
@@ -101,7 +101,7 @@ class Notifier:
             try:
                 async with self._listening() as connection:
                     wait = AGAIN_AFTER
-                    self._look_soon()  # what was said meanwhile was said to nobody
+                    self._look_soon()  # notices that were sent before it are lost
                     async for notice in connection.notifies():
                         self._hear(notice.payload)
             except DATABASE_AWAY as error:
@@ -111,8 +111,8 @@ class Notifier:
 
     @asynccontextmanager
     async def _listening(self) -> AsyncGenerator["AsyncConnection"]:
-        """A connection of its own, outside of the pools: it is busy for as long as it lives."""
-        import psycopg  # on SQLite nobody needs it
+        """A connection outside of the pools: it is busy for as long as it lives."""
+        import psycopg  # SQLite does not need it
 
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         try:

@@ -1,7 +1,7 @@
-"""Presence: who is here and who is typing, in each thread, in the memory of this process alone.
+"""Presence: who is on each thread and who is typing, in the memory of this process.
 
-Nothing of it is stored. Several processes know of their own people only. What changes is told to a thread's tabs
-together, so that a crowd that comes and goes costs each of them one update in a while.
+Nothing is stored, and each process knows its own people only. Changes are gathered and sent to all tabs of a thread
+together, so that a crowd that comes and goes costs each tab one update now and then.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ from itertools import islice
 from chat_app.people.identity import Identity
 
 NAMED = 20
-"""People of a thread who are told by name; of the others only how many there are."""
+"""People of a thread who are listed by name; all others are only counted."""
 TYPISTS = 20
-"""People who can be typing in a thread at once, as far as the others are told."""
+"""People who are marked as typing in a thread at once, at most."""
 TYPING_LASTS = 6.0
-"""Seconds after which a mark of typing ends by itself; a page renews it twice meanwhile."""
+"""Seconds after which a typing mark ends by itself; a page renews it twice in that time."""
 LINGERS = 4.0
-"""Seconds for which somebody is still here whose last tab has gone: a reload is no leaving."""
+"""Seconds for which a person whose last tab has gone still counts as present: a reload is not a departure."""
 TOLD_EVERY = 2.0
-"""Seconds between two times that a thread's tabs are told."""
+"""Seconds between two updates of a thread's tabs at least."""
 TOLD_EVERY_PER_TAB = 0.005
-"""Seconds that this takes at least for each tab: a thousand are told in 5 s, which is a twentieth of a core."""
+"""The same for each tab of the thread: a thousand tabs are updated every 5 s, which takes a twentieth of a core."""
 NAMES_EVERY_PER_NAME = 0.5
-"""Seconds for each name between two times that the names are told anew; twenty with their frame are some 900 bytes."""
+"""Seconds between two changes of the list of names, for each name in it; twenty with their frame are some 900 bytes."""
 GATHER = 0.05
-"""Seconds in which more gathers, at the first of what changes."""
+"""Seconds for which the first change waits for more."""
 
 
 @dataclass(frozen=True)
 class PersonHere:
-    """Somebody on a thread."""
+    """A person on a thread; `hue` is in degrees."""
 
     user_id: int
     name: str
@@ -41,7 +41,7 @@ class PersonHere:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who is on a thread, as everybody there is told it: `people` by name, the first to come first."""
+    """Who is on a thread, as its tabs show it: `people` listed by name, in order of arrival, and how many there are."""
 
     people: tuple[PersonHere, ...] = ()
     count: int = 0
@@ -50,7 +50,7 @@ class Crowd:
 
 
 OnCrowd = Callable[[Crowd], None]
-"""Told who is on a thread now. It must not block."""
+"""Called with who is on a thread now. It must not block."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class _Thread:
     timer: asyncio.TimerHandle | None = None
 
     def end(self) -> None:
-        """Let nothing happen any more."""
+        """Cancel all timers."""
         timers = [self.timer, *self.typing.values(), *(person.leaving for person in self.people.values())]
         for timer in timers:
             if timer is not None:
@@ -80,14 +80,14 @@ class _Thread:
 
 
 class PresenceTracker:
-    """The threads of this process that somebody has open."""
+    """Presence on the threads that are open in this process."""
 
     def __init__(self) -> None:
         self._threads: dict[str, _Thread] = {}
 
     @contextmanager
     def here(self, thread_id: str, who: Identity, listener: OnCrowd) -> Generator[Crowd]:
-        """Be on a thread for the time of the block, with a tab that is told who is; what it gives is who is now."""
+        """Count a tab of this person as present while the block runs. Yield the crowd; tell `listener` its changes."""
         thread = self._threads.setdefault(thread_id, _Thread())
         thread.listeners[listener] = who.user_id
         person = thread.people.setdefault(who.user_id, _Person(PersonHere(who.user_id, who.name, who.hue)))
@@ -112,7 +112,7 @@ class PresenceTracker:
                 self._changed(thread)
 
     def type(self, thread_id: str, user_id: int) -> None:
-        """Somebody who is on the thread is typing; without another word for a while they are not any more."""
+        """Mark a person who is on the thread as typing, for `TYPING_LASTS` from the last call."""
         thread = self._threads.get(thread_id)
         if thread is None or not ((person := thread.people.get(user_id)) and person.tabs):
             return
@@ -126,12 +126,12 @@ class PresenceTracker:
         thread.typing[user_id] = loop.call_later(TYPING_LASTS, self._stop_typing, thread, user_id)
 
     def stop_typing(self, thread_id: str, user_id: int) -> None:
-        """Somebody has sent what they typed."""
+        """End a person's typing mark: they have sent what they typed."""
         if (thread := self._threads.get(thread_id)) is not None:
             self._stop_typing(thread, user_id)
 
     def rename(self, user_id: int, name: str, hue: int) -> None:
-        """Somebody is called otherwise, wherever they are."""
+        """Give a person their new name and hue on every thread they are on."""
         for thread in self._threads.values():
             if (person := thread.people.get(user_id)) is not None:
                 person.here = PersonHere(user_id, name, hue)

@@ -1,8 +1,8 @@
-"""Tabs: what each open tab has been sent, and what it is to be sent next.
+"""Tabs: what each open tab has been sent, and what it is sent next.
 
-A tab queues no text. For each live reply it remembers how far it has been sent and takes the rest, when it is its turn,
-from text that the process holds once: the writer's channel where this tab drives, the stored text that the tailer reads
-otherwise. So a tab that cannot keep up costs nothing and gets everything at once when it can.
+A tab has no queue of text. For each live reply it keeps an offset. At its turn it takes the rest from text that the
+process holds once: from the writer's channel if the tab drives the reply and this process writes it, else from the
+stored text that the tailer reads. So a slow tab costs nothing, and gets everything at once when it can.
 """
 
 import asyncio
@@ -29,20 +29,20 @@ from tributary_streams import DATABASE_AWAY, GrowingText, Hub, StreamId, Tail, T
 logger = logging.getLogger(__name__)
 
 MARKS_EVERY = 2.0
-"""Seconds between two updates of a tab that carry marks: who is here and typing, and what is new in the sidebar."""
+"""Seconds between two updates of a tab that carry marks: who is here, who is typing, and changes of the sidebar."""
 CONGESTED_WAIT = 0.1
-"""Seconds until a tab whose socket stands is looked at again."""
+"""Seconds until a tab whose socket is congested is checked again."""
 TOUCH_EVERY = 60.0
-"""Seconds after which a quiet tab gets an empty update, so that whoever keeps state for it sees that it is there."""
+"""Seconds after which a quiet tab gets an empty update, so that the store of its page's state sees that it is there."""
 BACKLOG = 300
-"""Changed messages and stored texts that wait for a tab which takes nothing; beyond that it reads them anew later."""
+"""Changed messages and stored texts that wait for a tab which takes nothing; with more it reads them again later."""
 RETRY_AFTER = 1.0
 """Seconds until a tab tries again to read its page from a database that is away."""
 HISTORY_CHARS = 48_000
 """Characters of older text that one update carries at most, far below the frame size that closes a socket."""
 
 Frame = tuple[str, int, str]
-"""The name of a text, the offset in it, and what stands there from that offset on."""
+"""The name of a text, an offset in it (code points), and a piece of the text that begins there."""
 
 
 @dataclass
@@ -52,28 +52,28 @@ class TabUpdate:
     frames: list[Frame] = field(default_factory=list)
     messages: list[MessageView] = field(default_factory=list)
     is_page: bool = False
-    """Whether the messages are the newest of the thread, all that the tab is to show; else what is new or changed."""
+    """Whether `messages` are the newest of the thread and replace what the tab shows; else they are new or changed."""
     earlier: list[MessageView] | None = None
-    """The messages before the oldest that the tab shows, which it has asked for."""
+    """The messages before the oldest one that the tab shows; the tab has asked for them."""
     has_earlier: bool = False
-    """Of a page or of earlier messages: whether there are others before them."""
+    """Whether the thread has messages before this page, or before these earlier messages."""
     people: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """Who is new, or called otherwise."""
+    """Names and hues, by user id, of people who are new to the tab or have changed them."""
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
     """What this person may do with the thread."""
     lines: list[SidebarThread] | None = None
-    """The whole list of threads, in place of what was listed before."""
+    """The whole list of threads, in place of the previous one."""
     line_changes: dict[str, SidebarThread | None] = field(default_factory=dict)
-    """Lines of the list that are new or other since, by thread; None is one that is gone."""
+    """Sidebar rows that are new or changed, by thread; None is a row that is gone."""
     crowd: Crowd | None = None
     """Who is on the thread."""
     read_up_to: int | None = None
-    """Up to which message this person had read when they came, or came back; 0 if nothing has come since."""
+    """Id of the last message before what was new when this person came, or came back; 0 if nothing was new."""
     is_gone: bool = False
     """The thread was deleted, or this person may no longer read it."""
     is_signed_out: bool = False
-    """The session by which this person was recognised was ended."""
+    """The session that identified this person was ended."""
     is_unsaved: bool | None = None
     """Whether what is shown is not stored, because the database is away."""
 
@@ -82,7 +82,7 @@ class TabUpdate:
 
     @property
     def is_live_only(self) -> bool:
-        """Whether nothing is new but texts and messages, by people whom the tab knows."""
+        """Whether nothing is new except texts and messages, by people whom the tab knows."""
         return not (
             self.is_page
             or self.people
@@ -99,29 +99,29 @@ class TabUpdate:
 
 
 class _Text:
-    """A live reply as one tab sees it: from where it takes text, and how far it has got."""
+    """A live reply as one tab sees it: the source of its text, and how far the tab has got."""
 
     def __init__(self, message: MessageView, shown: int) -> None:
-        """`shown` is how much of the message's text this tab has shown before, in code points."""
+        """`shown` is how many code points of the message's text this tab has shown already."""
         assert message.stream_id is not None
         self.stream_id = message.stream_id
         self.position = message.position
         self.name = message.name
         self.base = message.base
-        """Code points of the message's text that stand before the stream's."""
+        """Code points of the message's text before the stream's text."""
         self.before = message.text[shown : message.base]
-        """What of that text was not sent yet; it goes first."""
+        """The part of those that was not sent yet; it goes first."""
         self.sent = 0
         self.is_driven = False
-        """Whether this tab drives it, also before there is anything to be had."""
+        """Whether this tab drives the reply, even before its writer has begun."""
         self.final: MessageView | None = None
-        """The message with its terminal status, which is told only when all the text has been."""
+        """The message with its terminal status, which is sent only after all the text."""
         self._source = GrowingText()
         self._stack = ExitStack()
         self._is_at_hand = asyncio.Event()
 
     def take_from(self, source: AbstractContextManager[GrowingText], wake: Callable[[], None]) -> None:
-        """Go on from another source of the same text; offsets mean the same in both."""
+        """Switch to another source of the same text; offsets mean the same in both."""
         self._stack.close()
         self._source = self._stack.enter_context(source)
 
@@ -134,11 +134,11 @@ class _Text:
         look()
 
     async def first_read(self) -> None:
-        """Wait until what is stored already is at hand, from whichever source."""
+        """Wait until the text that is stored already can be taken, from whichever source."""
         await self._is_at_hand.wait()
 
     def more(self) -> str:
-        """The text that was not sent yet, never past the end of what is stored finally."""
+        """The text that was not sent yet, never beyond the final stored length."""
         text = self._source.since(self.sent)
         return text if self.final is None else text[: max(0, self.final.length - self.base - self.sent)]
 
@@ -148,7 +148,7 @@ class _Text:
         return self.base - len(self.before) if self.before else self.base + self.sent
 
     def take(self) -> list[Frame]:
-        """What is to be sent now."""
+        """Take the frames to send now."""
         frames: list[Frame] = []
         if self.before:
             frames.append((self.name, self.shown, self.before))
@@ -164,9 +164,9 @@ class _Text:
         return self.final is not None and (is_gone or self.base + self.sent >= self.final.length)
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop taking text."""
         self._stack.close()
-        self._is_at_hand.set()  # nothing more will be, for whoever waits
+        self._is_at_hand.set()  # no more will come: release `first_read`
 
 
 class Tab:
@@ -186,21 +186,21 @@ class Tab:
         self._news = TabUpdate(is_unsaved=tabs.is_unsaved)
         self._may: Set[Verb] = frozenset()
         self._thread: ThreadView | None = None
-        """The thread as this tab was told it."""
+        """The thread as this tab knows it."""
         self._people: dict[int, tuple[str, int]] = {}
-        """Whose names this tab was told, or will be next."""
+        """Names and hues, by user id, that this tab was sent or will be sent next."""
         self._line_changes: dict[str, SidebarThread | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
         self._marks_due = 0.0
-        """When the marks that wait, those two, may be sent, by the loop's clock."""
+        """When waiting marks, `_crowd` and `_line_changes`, may be sent, by the loop's clock."""
         self._is_looking = False
         self._newest = 0
-        """Position of the newest message that was told."""
+        """Position of the newest message that this tab knows."""
         self._read_up_to: int | None = None
-        """Position up to which was noted that it has been read here, if it was."""
+        """Position up to which this tab has noted messages as read; None before it has."""
         self._away_since: int | None = None
-        """The last message before those that came while nobody looked, if any did after somebody had."""
+        """Id before the first message that came while this person looked away, once they have read here; else None."""
         self._seen_version = 0
         self._told_version = 0
         self._is_behind = True
@@ -215,15 +215,16 @@ class Tab:
         self._is_drained.set()
 
     async def drained(self) -> None:
-        """Wait until the page that was read for this tab is on its way, or nothing is to be sent any more."""
+        """Wait until the messages that were read for this tab are on their way, or the tab has ended."""
         await self._is_drained.wait()
 
     def show_earlier(
         self, thread: ThreadView, messages: Sequence[MessageView], people: dict[int, tuple[str, int]], *, has_more: bool
     ) -> bool:
-        """Send messages from before those that it shows, as they were at the thread's version; live ones are followed.
+        """Send messages from before those that the tab shows, as read at the thread's version; follow live ones.
 
-        False if they are to be read again, once it is `drained`: something newer is known, or an earlier page waits.
+        False if they must be read again once the tab is `drained`: it knows of a newer version, or still has messages
+        to send.
         """
         if self._is_over or self._is_cut_off:
             return True
@@ -232,17 +233,17 @@ class Tab:
         self._is_drained.clear()
         self._news.earlier, self._news.has_earlier = list(messages), has_more
         self._tell_people(people)
-        for message in reversed(messages):  # the reader comes to the newest first
+        for message in reversed(messages):  # the reader sees the newest first
             if not message.is_live:
                 self._shown[message.name] = len(message.text)
-                self._history.append((message.name, 0, message.text))  # its page may have let go of it since
+                self._history.append((message.name, 0, message.text))  # the page may have dropped its text since
             elif message.id not in self._texts:
                 self._begin(message)
         self._woken.set()
         return True
 
     def look(self, *, is_looking: bool) -> None:
-        """Say whether somebody looks at the end of the thread in this tab: what it is sent meanwhile has been read."""
+        """Set whether this person looks at the end of the thread; while they do, all that is sent counts as read."""
         if self._is_cut_off or is_looking is self._is_looking:
             return
         self._is_looking = is_looking
@@ -252,12 +253,12 @@ class Tab:
         self._woken.set()
 
     def type(self) -> None:
-        """Say that somebody is typing in this tab."""
+        """Mark this person as typing, if they may post."""
         if Verb.POST in self._may:
             self._tabs.presence.type(self.thread_id, self.who.user_id)
 
     def _note_reading(self) -> None:
-        """Note what was read, now that all news are taken. A reply has been read when it has ended."""
+        """Note what was read, now that everything new was taken. A reply counts as read when it has ended."""
         if not self._is_looking or self._is_behind or self._history:
             return
         live = min((text.position for text in self._texts.values()), default=self._newest + 1)
@@ -267,7 +268,9 @@ class Tab:
             self._tabs.read_receipts.note(self.who.user_id, self.thread_id, position)
 
     async def updates(self, *, is_congested: Callable[[], bool] = lambda: False) -> AsyncIterator[TabUpdate]:
-        """First the whole page, then what is new, in frames; ends with `end`, or when this person is to see no more.
+        """Yield the whole page, then what is new; nothing while `is_congested()`.
+
+        It ends after `end`, or once this person may see no more.
 
         Raises:
             ThreadUnknown: there was no such thread for this person when the tab opened.
@@ -290,7 +293,7 @@ class Tab:
                 self._come_in(being_here)
                 async with tabs.pace.turn(drives=self._drives):
                     if self._is_over or (self._is_behind and not self._is_cut_off):
-                        continue  # it was ended, or fell behind, while it waited for its turn
+                        continue  # it ended, or fell behind, while it waited for its turn
                     self._woken.clear()
                     update = self._collect()
                     self._note_reading()
@@ -307,14 +310,14 @@ class Tab:
                     await tabs.pace.rest(None if self._drives else self._begins_to_drive)
 
     def _come_in(self, being_here: ExitStack) -> None:
-        """Be here for others, once the thread is found."""
+        """Count this tab as present, once its thread is found."""
         if self._is_found and not self._is_here:
             self._is_here = True
             here = self._tabs.presence.here(self.thread_id, self.who, self._crowd_changed)
             self._crowd_changed(being_here.enter_context(here))
 
     async def _have_news(self) -> bool:
-        """Wait until there are some, or marks that are due; False after a time in which there were none."""
+        """Wait for something new, or until waiting marks are due; False after `TOUCH_EVERY` with neither."""
         have_marks = self._crowd is not None or bool(self._line_changes)
         try:
             async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
@@ -333,7 +336,7 @@ class Tab:
         return self._news.is_gone or self._news.is_signed_out
 
     def _cut_off(self, last: TabUpdate) -> None:
-        """Send this and nothing more: this person may see no more, not even what waits to be sent."""
+        """Send this update and nothing more: this person may see no more, not even what waits to be sent."""
         for text in self._texts.values():
             text.close()
         self._texts.clear()
@@ -344,7 +347,7 @@ class Tab:
         self._is_drained.set()
 
     async def _catch_up(self) -> bool:
-        """Read what this tab was not told: first the page, later what has changed since. False if nobody answers."""
+        """Read what this tab lacks: at first the page, later what has changed since. False if the database is away."""
         try:
             await self._read()
         except DATABASE_AWAY as error:
@@ -367,7 +370,7 @@ class Tab:
                     messages = await message_views.messages_changed_since(session, self.thread_id, self._told_version)
                 roles = await thread_views.roles(session, self.thread_id, self.who.user_id)
                 listed = await thread_views.listed(session, self.who.user_id)
-                readings = await thread_views.read_positions(
+                read_positions = await thread_views.read_positions(
                     session, [self.who.user_id], [entry.id for entry in listed]
                 )
                 unread = await message_views.first_unread(session, self.thread_id, self.who.user_id)
@@ -376,9 +379,9 @@ class Tab:
             if self._is_cut_off:
                 return
             if thread.version >= self._seen_version:
-                break  # else a change was told while this was read, and is not in it
+                break  # else a change came during the read, which may lack it
         tabs.feed.seen(self.thread_id, thread.version)
-        tabs.tailer.wake()  # from now on there is something to tick for
+        tabs.tailer.wake()  # from now on there is something to poll for
         self._seen_version, self._is_behind, self._is_found = thread.version, False, True
         self._tell_people(people)
         self._news.thread = self._thread = thread
@@ -386,15 +389,15 @@ class Tab:
         self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
             self._news.read_up_to = 0 if unread is None else unread - 1
-        self._news.lines, self._line_changes = tabs.directory.seen(self._list_changed, listed, readings), {}
+        self._news.lines, self._line_changes = tabs.directory.seen(self._list_changed, listed, read_positions), {}
         for message in messages:
             self._take(message)
-        self._history.reverse()  # the newest first: it is what the reader looks at
+        self._history.reverse()  # the newest first: that is what the reader looks at
         for text in tuple(self._texts.values()):
             await text.first_read()  # so that a reload shows at once what was shown before it
 
     def _fall_behind(self) -> None:
-        """Let go of all that waits and can be read again. What was taken of live replies is offsets only, and stays."""
+        """Drop all that waits and can be read again. Live replies keep their offsets."""
         for name, offset, _ in reversed(self._history):
             self._shown[name] = offset
         self._history.clear()
@@ -413,7 +416,7 @@ class Tab:
                 text.close()
 
     def channel_opened(self, stream_id: StreamId) -> None:
-        """This process has begun to write a stream that this tab drives."""
+        """Take deltas from now on: this process has begun to write a stream that this tab drives."""
         for text in self._texts.values():
             if text.stream_id == stream_id and (channel := self._tabs.hub.find(stream_id)) is not None:
                 text.take_from(nullcontext(channel), self._woken.set)
@@ -427,7 +430,7 @@ class Tab:
                 self._away_since = message.id - 1
         text = self._texts.get(message.id)
         if text is not None and text.stream_id != message.stream_id:
-            # Deleted, or another attempt has begun: what was still to come of this one is part of what follows.
+            # Deleted, or another attempt has begun. A continuation sends what this one had left, as `_Text.before`.
             self._drop(message.id)
             text = None
         if message.is_live:
@@ -436,7 +439,7 @@ class Tab:
             self._news.messages.append(message)
         elif text is not None:
             text.final = message
-            self._tabs.tailer.wake()  # the change may have been read before the last of the text
+            self._tabs.tailer.wake()  # the change may have been read before the last piece of text
         else:
             self._send_stored(message)
             self._news.messages.append(message)
@@ -449,7 +452,7 @@ class Tab:
             self._begins_to_drive.set()
 
     def _send_stored(self, message: MessageView) -> None:
-        """Send what is stored of a message, unless this tab has shown it already."""
+        """Send the stored text of a message, except what this tab has shown already."""
         shown = self._shown.get(message.name, 0)
         if len(message.text) > shown:
             self._shown[message.name] = len(message.text)
@@ -491,14 +494,14 @@ class Tab:
             self._cut_off(TabUpdate(is_signed_out=True))
 
     def tell_unsaved(self, *, is_unsaved: bool) -> None:
-        """Say that what is shown is not stored, or is again."""
+        """Tell the tab that what it shows is not stored, or is stored again."""
         if self._is_cut_off:
             return
         self._news.is_unsaved = is_unsaved
         self._woken.set()
 
     def renamed(self, user_id: int, name: str, hue: int) -> None:
-        """Somebody is called otherwise: tell it where they are shown."""
+        """Send a person's new name and hue, if this tab shows them."""
         if user_id in self._people and not self._is_cut_off:
             self._tell_people({user_id: (name, hue)})
             self._woken.set()
@@ -547,7 +550,7 @@ def _now() -> float:
 
 
 class Tabs:
-    """The open tabs of this process, by their tokens, and who drives what."""
+    """The open tabs of this process, by token, and the driver of each stream."""
 
     def __init__(
         self,
@@ -574,11 +577,11 @@ class Tabs:
         self._open: dict[str, Tab] = {}
         self._drivers: dict[StreamId, str] = {}
         self.is_unsaved = False
-        """Whether what is shown may not be stored; a tab that opens is told too."""
+        """Whether what is shown may not be stored; a tab that opens later is told too."""
 
     @contextmanager
     def open(self, token: str, who: Identity, thread_id: str) -> Generator[Tab]:
-        """Register a tab for the time of the block. The same tab on another page ends what it had before."""
+        """Register a tab while the block runs. If the same tab was open on another page, that one ends."""
         if (before := self._open.get(token)) is not None:
             before.end()
         tab = self._open[token] = Tab(self, token, who, thread_id)
@@ -590,7 +593,7 @@ class Tabs:
                 del self._open[token]
 
     async def show_earlier(self, who: Identity, thread_id: str, message_id: int, *, tab: str) -> list[MessageView]:
-        """Let this person's tab, if it is open, show the messages before one of the thread; return them.
+        """Send the page of messages before this one to this person's tab, if it is open; return them.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -606,21 +609,21 @@ class Tabs:
                 return found
 
     def _on_thread(self, token: str, who: Identity, thread_id: str) -> Tab | None:
-        """This person's tab of that name, if it is open on the thread."""
+        """This person's tab with this token, if it is open on the thread."""
         tab = self._open.get(token)
         return tab if tab and (tab.who.user_id, tab.thread_id) == (who.user_id, thread_id) else None
 
     def find(self, token: str, session: str) -> Tab | None:
-        """The open tab of this name, if it was opened with this session: a name alone is no proof."""
+        """The open tab with this token, if it was opened with this session: a token alone proves nothing."""
         tab = self._open.get(token)
         return tab if tab is not None and session and tab.who.session == session else None
 
     def source_for(
         self, tab: Tab, message: MessageView, stream_id: StreamId
     ) -> tuple[AbstractContextManager[GrowingText], bool]:
-        """Where a tab takes a live reply's text from, and whether it drives.
+        """The source of a live reply's text for a tab, and whether the tab drives the reply.
 
-        It is the channel if it drives and we write, else the stored text.
+        The source is the channel if the tab drives and this process writes the stream, else the stored text.
         """
         drives = self._drives(tab, message, stream_id)
         if drives and (channel := self.hub.find(stream_id)) is not None:
@@ -628,24 +631,24 @@ class Tabs:
         return self.tailer.watched(stream_id), drives
 
     def channel_opened(self, stream_id: StreamId) -> None:
-        """The hub has opened a channel: who drives it takes deltas from now on."""
+        """Let the stream's driver take deltas from now on: the hub has opened its channel."""
         if (tab := self._open.get(self._drivers.get(stream_id, ""))) is not None:
             tab.channel_opened(stream_id)
 
     def tell_unsaved(self, is_unsaved: bool) -> None:  # a callback's signature
-        """Tell every open tab that what it shows is not stored, or is again."""
+        """Tell every open tab that what it shows is not stored, or is stored again."""
         self.is_unsaved = is_unsaved
         for tab in tuple(self._open.values()):
             tab.tell_unsaved(is_unsaved=is_unsaved)
 
     def renamed(self, user_id: int, name: str, hue: int) -> None:
-        """Tell every open tab that shows this person how they are called now."""
+        """Send this person's new name and hue to every open tab that shows them."""
         self.presence.rename(user_id, name, hue)
         for tab in tuple(self._open.values()):
             tab.renamed(user_id, name, hue)
 
     def end_all(self) -> None:
-        """Send nothing more to anybody."""
+        """End all tabs: the server stops."""
         for tab in tuple(self._open.values()):
             tab.end()
 
@@ -655,7 +658,7 @@ class Tabs:
         return len(self._open)
 
     def forget(self, stream_id: StreamId) -> None:
-        """A stream has ended: nobody drives it any more."""
+        """Forget who drove a stream that has ended."""
         self._drivers.pop(stream_id, None)
 
     def _drives(self, tab: Tab, message: MessageView, stream_id: StreamId) -> bool:

@@ -13,7 +13,7 @@ from chat_app.components.actions import Actions
 from chat_app.components.client import attention
 from chat_app.components.composer import composer, hint, read_only
 from chat_app.components.errors import not_found
-from chat_app.components.notices import demo_notice, notice, notice_button, tidings, unsaved
+from chat_app.components.notices import browser_notifications, demo_notice, notice, notification_button, unsaved
 from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
 from chat_app.components.thread_menu import thread_menu
@@ -132,12 +132,12 @@ def thread() -> rx.Component:
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
         rx.fragment(
             people_here(),
-            notice_button(ICON_BUTTON),
+            notification_button(ICON_BUTTON),
             thread_menu(),
         ),
         demo_notice(),
         attention(),
-        tidings(),
+        browser_notifications(),
         undo_notice(),
         rx.cond(
             Transcript.is_missing,
@@ -150,7 +150,7 @@ def thread() -> rx.Component:
                         on_continue=Composer.go_on,
                         on_delete=Undo.delete_message,
                         on_look=Live.look_at,
-                        on_earlier=Live.show_earlier,
+                        on_older=Live.show_earlier,
                         on_replay=Live.replay,
                     )
                 ),

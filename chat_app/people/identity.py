@@ -1,7 +1,7 @@
-"""Who is asking: a person known by the secret in their browser's HttpOnly cookie, or by a bearer token of theirs.
+"""Identity: who makes a request, known by the secret in an HttpOnly cookie, or by a bearer token.
 
-The cookie is minted by an HTTP answer (`api/cookie.py`) and read from the genuine handshake or request; Reflex's client
-token is a tab's name and says nothing about who uses it. Only a secret's hash is stored.
+The cookie is set by an HTTP answer (`gate/cookie.py`) and read from the handshake or request itself. Reflex's client
+token names a tab, and says nothing about who uses it. Only the hash of a secret is stored.
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from tributary_streams import utc_now
 COOKIE = "tributary"
 """The cookie's name."""
 SEEN_EVERY = timedelta(hours=1)
-"""How often it is noted that a browser is still in use."""
+"""Least time between two updates of `Session.seen`."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A person, as the server knows them; `session` is the hash by which they were recognised."""
+    """A person, as the server knows them; `session` is the hash of the session that identified them."""
 
     user_id: int
     name: str
@@ -37,7 +37,7 @@ class Identity:
 
 
 def secret_in(cookie_header: str) -> str | None:
-    """The secret in a request's Cookie header, if it has the form of one, whatever other cookies stand beside it."""
+    """The secret in a Cookie header, if it has the form of one; other cookies are ignored."""
     for part in cookie_header.split(";"):
         name, _, value = part.strip().partition("=")
         if name == COOKIE and SECRET.fullmatch(value):
@@ -46,19 +46,19 @@ def secret_in(cookie_header: str) -> str | None:
 
 
 def session_of(cookie_header: str) -> str:
-    """The hash of the session that a Cookie header shows, known or not; "" where it shows none."""
+    """The hash of the secret in a Cookie header, whether or not it is known; "" if there is no secret."""
     secret = secret_in(cookie_header)
     return "" if secret is None else hash_of(secret)
 
 
 async def recognise(database: Database, cookie_header: str, authorization: str = "") -> Identity:
-    """The person behind a request's Cookie and Authorization headers; where there is the latter, it alone counts.
+    """The person behind a request's Cookie and Authorization headers; if there is the latter, it alone counts.
 
-    At the first visit of a cookie a person is made up, with a name nobody else has. A token has to be known.
+    For a new cookie a person is added, with a name that nobody else has. A token must be known.
 
     Raises:
         SignedOut: the session has been ended.
-        NotRecognised: the header carries no valid secret.
+        NotRecognised: the header that counts carries no valid secret.
     """
     if authorization:
         return await _seen_again(database, await _find(database, hash_of_token(authorization), SessionKind.BEARER))
@@ -72,12 +72,12 @@ async def recognise(database: Database, cookie_header: str, authorization: str =
                 user_id = await add_user(session)
                 session.add(Session(hash=digest, user_id=user_id))
         except IntegrityError:
-            continue  # two tabs of a new browser at once: the other one was first
+            continue  # two tabs of a new browser at once: the other tab was first
     return await _seen_again(database, found)
 
 
 async def has_ended(database: Database, cookie_header: str) -> bool:
-    """Whether the cookie means nobody for ever, so that its browser needs another: its session was ended, mostly."""
+    """Whether the cookie can never identify anybody, mostly because its session was ended: it must be replaced."""
     secret = secret_in(cookie_header)
     if secret is None:
         return False
@@ -89,7 +89,7 @@ async def has_ended(database: Database, cookie_header: str) -> bool:
 
 
 async def sign_out(session: AsyncSession, user_id: int, *, keep: str = "") -> None:
-    """End all sessions of this person, browsers' and tokens', but the one whose hash is `keep`."""
+    """End all sessions of this person, of cookies and of tokens, except the one whose hash is `keep`."""
     await session.execute(
         update(Session)
         .where(col(Session.user_id) == user_id, col(Session.hash) != keep, col(Session.ended).is_(None))

@@ -1,7 +1,7 @@
-"""Rate limits: how many messages a minute, threads a day and guests an hour a person, a network and all may begin.
+"""Rate limits: messages a minute, threads a day, guests and name changes an hour; per person, per network and in all.
 
-A person is a cookie, and a new cookie is free: therefore the network counts as well. The counts are in this process's
-memory: a restart forgets them, and each of several server processes allows as much.
+A person is a cookie, and a new cookie is free, so networks are limited as well. The counts are in this process's
+memory: a restart forgets them, and each of several server processes allows the full number.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from chat_app.refusals import TooMuch
 from chat_app.settings import Settings
 
 RENAMES_PER_HOUR = 20
-"""How often somebody may change their name."""
+"""Name changes that a person may make in an hour."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Rule:
 
 
 class _Windows:
-    """Counts by key, under rules of one length: what happened in the last minute, hour or day."""
+    """Moving windows of one length, a minute, an hour or a day: counts by key."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -37,10 +37,10 @@ class _Windows:
         """Count once under every rule and its key, or under none of them.
 
         Raises:
-            TooMuch: one of them does not allow it; of several the one with the longest wait.
+            TooMuch: a rule does not allow it; if several do not, the one with the longest wait.
         """
         rules = [(rule, key) for rule, key in wanted if key and rule.allowed.amount]
-        async with self._one_by_one:  # else of two at once each might count under a rule that the other fills
+        async with self._one_by_one:  # else two concurrent calls could both pass and exceed a rule together
             refusals = [
                 TooMuch(rule.words, await self._wait(rule, key))
                 for rule, key in rules
@@ -57,7 +57,7 @@ class _Windows:
 
 
 class Rates:
-    """What each person, each network and all together have begun lately; a setting of 0 is no limit."""
+    """The rate limits per person, per network and in all; a setting of 0 means no limit."""
 
     def __init__(self, settings: Settings) -> None:
         self._minute, self._hour, self._day = _Windows(), _Windows(), _Windows()
@@ -86,26 +86,26 @@ class Rates:
         )
 
     async def rename(self, person: int) -> None:
-        """Count another name: everybody's open page is told it.
+        """Count a name change, which costs an update of every open page that shows it.
 
         Raises:
-            TooMuch: it has to wait.
+            TooMuch: a limit is reached.
         """
         await self._hour.take((self._rename_person, f"person {person}"))
 
     async def guest(self, address: str) -> None:
-        """Count a person who begins without a browser.
+        """Count a new person who begins without a browser.
 
         Raises:
-            TooMuch: it has to wait.
+            TooMuch: a limit is reached.
         """
         await self._hour.take((self._guest_network, network_of(address)))
 
     async def message(self, person: int, address: str) -> None:
-        """Count a message, or another try at answering one; "" is an address that nothing counts for.
+        """Count a message, an edit, or another attempt at a reply; an address of "" counts against no network.
 
         Raises:
-            TooMuch: it has to wait.
+            TooMuch: a limit is reached.
         """
         await self._minute.take(
             (self._message_person, f"person {person}"),
@@ -117,6 +117,6 @@ class Rates:
         """Count a new thread.
 
         Raises:
-            TooMuch: it has to wait.
+            TooMuch: a limit is reached.
         """
         await self._day.take((self._thread_person, f"person {person}"), (self._thread_network, network_of(address)))

@@ -18,7 +18,7 @@ from chat_app.refusals import NameRefused
 from tributary_streams import clean, utc_now
 
 PLAIN_NAMES = 5
-"""Names that are made up without a number before one is added; there are some 56,000."""
+"""Names that are tried without a number before one is added; there are some 56,000."""
 _NAMES = RandomGenerator(
     {
         "all": {"type": "cartesian", "lists": ["adjective_near", "animal"]},
@@ -27,16 +27,23 @@ _NAMES = RandomGenerator(
     }
 )
 NAME_LENGTH = 60
-"""Characters of a name."""
-RESERVED = frozenset({"gpt", "@gpt", "ai", "you", "system", "assistant"})
-"""Names, as compared, by which a person could pass for somebody else on the page."""
+"""Characters of a name at most."""
+AI_HANDLE = "gpt"
+"""What the AI is called in a message, after an "@"; see `threads/mentions.py`."""
+RESERVED = frozenset({AI_HANDLE, f"@{AI_HANDLE}", "ai", "you", "system", "assistant"})
+"""Keys of names by which a person could pass for somebody else on the page."""
 TAKEN = "Somebody has that name."
 KEY_LENGTH = 60
-"""Characters of a name's key that are compared; one character of a name may be many of the key."""
+"""Characters of a name's key that are compared; one character of a name may become several of its key."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that change what is seen: Persian and Indic words need them, and so do composed emoji."""
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that show nothing although Unicode takes them for letters or marks."""
 
 
 async def add_guest(session: AsyncSession, name: str | None) -> int:
-    """Add somebody who chose their name, or chose none, to the caller's transaction and return their id.
+    """Add a person to the caller's transaction, with this name or a made-up one; return their id.
 
     Raises:
         NameRefused: somebody has the name, or it cannot be one.
@@ -47,7 +54,7 @@ async def add_guest(session: AsyncSession, name: str | None) -> int:
 
 
 async def rename(session: AsyncSession, user_id: int, name: str, hue: int) -> None:
-    """Give somebody the name and the colour, a hue in degrees, that they chose.
+    """Give a person the name and the colour, a hue in degrees, that they chose.
 
     Raises:
         NameRefused: somebody else has the name, or it cannot be one.
@@ -59,7 +66,7 @@ async def rename(session: AsyncSession, user_id: int, name: str, hue: int) -> No
 
 
 async def _free(session: AsyncSession, name: str, *, of: int | None = None) -> str:
-    """The name as it is stored, if it can be one and nobody has it but `of`."""
+    """The name as it is stored, if it is allowed and nobody but `of` has it."""
     name = one_line(name)
     if not 1 <= len(name) <= NAME_LENGTH:
         msg = f"A name has 1 to {NAME_LENGTH} characters."
@@ -71,7 +78,7 @@ async def _free(session: AsyncSession, name: str, *, of: int | None = None) -> s
 
 
 async def add_user(session: AsyncSession, name: str | None = None) -> int:
-    """Add a person to the caller's transaction and return their id; the name is made up unless given."""
+    """Add a person to the caller's transaction; return their id. Without a name one is made up."""
     tries = itertools.count(1)
     while True:
         candidate = name or make_up_name(next(tries))
@@ -86,28 +93,21 @@ async def add_user(session: AsyncSession, name: str | None = None) -> int:
 
 
 def make_up_name(attempt: int) -> str:
-    """A colour or a cloth and an animal, such as Amber Otter; with a number where several such names were taken."""
+    """A colour or a cloth and an animal, such as Amber Otter; with a number if `attempt` is above `PLAIN_NAMES`."""
     made_up = _NAMES.generate_slug().replace("-", " ").title()
     return made_up if attempt <= PLAIN_NAMES else f"{made_up} {random.randrange(2, 10_000)}"  # noqa: S311  # a number in a name
 
 
 def name_key(name: str) -> str:
-    """A name as it is compared: neither case nor spacing nor what is not seen makes it another; "" is no name."""
+    """A name as it is compared, whatever its case, spacing and invisible characters; "" if nothing is visible."""
     return look(name)[:KEY_LENGTH]
 
 
-_JOINERS = "\u200c\u200d"
-"""Format characters that change what is seen: Persian and Indic words need them, and emoji made of several."""
-_BREAKS = frozenset({"Cc", "Zl", "Zp"})
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that show nothing although Unicode takes them for letters or marks."""
-
-
 def one_line(text: str) -> str:
-    """`text` as a name or a title may be: clean, on one line, and with nothing that turns the text around it.
+    """`text` cleaned and on one line, for a name or a title that must not affect the text around it.
 
-    What formats without being seen goes too, such as directional overrides and zero-width spaces; accents, emoji and
-    any script stay. "" when nothing is left.
+    Invisible format characters are removed, such as directional overrides and zero-width spaces; accents, emoji and any
+    script stay. "" if nothing is left.
     """
     return " ".join("".join(map(_in_a_line, clean(text))).split())
 
@@ -120,9 +120,9 @@ def _in_a_line(character: str) -> str:
 
 
 def look(text: str) -> str:
-    """What `text` looks like, to be compared: one for all that differ in case, spacing, width or by what is not seen.
+    """What `text` looks like: the same for texts that differ only in case, spacing, width or invisible characters.
 
-    "" for a text of which nothing is seen. Letters of different scripts that look alike stay different.
+    "" if nothing of the text is visible. Letters of different scripts that look alike stay different.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(text)).casefold())
     seen = (_in_a_line(character) for character in folded if character not in _JOINERS)

@@ -3,11 +3,11 @@
 import ipaddress
 
 IPV6_NETWORK = 64
-"""Bits of an IPv6 address that name a network; the rest is the guest's own to choose."""
+"""Bits of an IPv6 address that name a network; a guest can choose the rest."""
 
 
 def network_of(address: str) -> str:
-    """What addresses that one guest can choose among have in common; "" for what is no address."""
+    """What all addresses that one guest can choose have in common: an IPv4 address, or an IPv6 network; else ""."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

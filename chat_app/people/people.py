@@ -1,4 +1,4 @@
-"""People: who takes part, under which name, and by which sessions and tokens they are known."""
+"""People: those who take part, with their names, sessions and tokens."""
 
 from sqlalchemy.exc import IntegrityError
 
@@ -11,20 +11,20 @@ from chat_app.people.tokens import TokenView
 from chat_app.refusals import NameRefused
 
 FIRST_TOKEN = "First token"  # noqa: S105  # its name
-"""What the token is called that a guest who has no browser begins with."""
+"""Name of the token with which a guest without a browser begins."""
 
 
 class People:
     """Everybody who takes part in this server's threads."""
 
     def __init__(self, database: Database, changes: Changes, rates: Rates) -> None:
-        """`rates` says how often people may begin and change their names."""
+        """`rates` limits how often people may begin, and change their names."""
         self._database = database
         self._changes = changes
         self._rates = rates
 
     async def recognise(self, cookie_header: str, authorization: str = "") -> Identity:
-        """The person behind a request's or handshake's headers, whichever way it came: this alone decides.
+        """The person behind the headers of a request or a handshake; nothing else decides who somebody is.
 
         Raises:
             SignedOut: their session was ended.
@@ -33,15 +33,15 @@ class People:
         return await identity.recognise(self._database, cookie_header, authorization)
 
     async def has_ended(self, cookie_header: str) -> bool:
-        """Whether the session behind this cookie was ended, so that the browser needs another."""
+        """Whether the cookie can never identify anybody, mostly because its session was ended: it must be replaced."""
         return await identity.has_ended(self._database, cookie_header)
 
     async def new_guest(self, name: str | None, *, address: str = "") -> tuple[Identity, str]:
-        """Add a person of this name, or of a made-up one, and a bearer token for them, which is seen this once.
+        """Add a person with this name or a made-up one; return them and a bearer token, which is shown only this once.
 
         Raises:
             NameRefused: somebody has the name, or it cannot be one.
-            TooMuch: it has to wait.
+            TooMuch: a rate limit is reached.
         """
         await self._rates.guest(address)
         try:
@@ -53,11 +53,11 @@ class People:
         return await self.recognise("", f"Bearer {token}"), token
 
     async def rename(self, who: Identity, name: str, hue: int) -> None:
-        """Give this person another name and colour, a hue in degrees; every page that shows them is told.
+        """Give this person a new name and colour, a hue in degrees; every page that shows them is updated.
 
         Raises:
             NameRefused: somebody else has the name, or it cannot be one.
-            TooMuch: it has to wait.
+            TooMuch: a rate limit is reached.
         """
         await self._rates.rename(who.user_id)
         try:
@@ -72,20 +72,20 @@ class People:
             return await tokens.tokens(session, who.user_id)
 
     async def add_token(self, who: Identity, name: str) -> str:
-        """Make a bearer token for this person, which is seen this once.
+        """Make a bearer token for this person; it is shown only this once.
 
         Raises:
-            TokenRefused: it has no name, or there are too many.
+            TokenRefused: the name is blank or too long, or there are too many tokens.
         """
         async with self._database.write() as session:
             return await tokens.add_token(session, who.user_id, name)
 
     async def revoke_token(self, who: Identity, token_id: str) -> bool:
-        """End one of this person's tokens; whether there was one."""
+        """End one of this person's tokens; return whether there was one."""
         async with self._changes.write() as session:
             return await tokens.revoke_token(session, who.user_id, token_id)
 
     async def sign_out(self, who: Identity, *, is_everywhere: bool) -> None:
-        """End this person's other sessions and all their tokens; with `is_everywhere` also the session that asks."""
+        """End this person's other sessions, tokens included; with `is_everywhere` also the one of this request."""
         async with self._changes.write() as session:
             await identity.sign_out(session, who.user_id, keep="" if is_everywhere else who.session)

@@ -17,17 +17,17 @@ from tributary_streams import utc_now
 TOKEN_PREFIX = "trb_"  # noqa: S105  # what all tokens begin with, so that they are found where they should not be
 """What a bearer token begins with, before its secret."""
 TOKEN_ID_LENGTH = 16
-"""Characters of a token's hash by which its owner names it."""
+"""Characters of a token's hash that are its id for its owner."""
 TOKEN_ID = re.compile(rf"[0-9a-f]{{{TOKEN_ID_LENGTH}}}")
 TOKENS = 20
 """Bearer tokens that one person may have at once."""
 TOKEN_NAME_LENGTH = 60
-"""Characters of a token's name."""
+"""Characters of a token's name at most."""
 
 
 @dataclass(frozen=True)
 class TokenView:
-    """A bearer token as its owner sees it again: never its secret."""
+    """A bearer token as its owner sees it later: without its secret."""
 
     id: str
     name: str
@@ -35,16 +35,16 @@ class TokenView:
 
 
 async def add_token(session: AsyncSession, user_id: int, name: str) -> str:
-    """Make a bearer token for this person in the caller's transaction; this is the only time that it is seen.
+    """Add a bearer token for this person to the caller's transaction; return it, which is shown only this once.
 
     Raises:
-        TokenRefused: it has no name, or there are too many.
+        TokenRefused: the name is blank or too long, or there are too many tokens.
     """
     name = one_line(name)
     if not 1 <= len(name) <= TOKEN_NAME_LENGTH:
         msg = f"A token needs a name of 1 to {TOKEN_NAME_LENGTH} characters."
         raise TokenRefused(msg)
-    # PostgreSQL would let two at once count to the same number.
+    # On PostgreSQL two concurrent calls would count the same number without this lock.
     await session.execute(select(col(User.id)).where(col(User.id) == user_id).with_for_update())
     if len(await tokens(session, user_id)) >= TOKENS:
         msg = f"One person can have {TOKENS} tokens. Revoke one first."
@@ -64,7 +64,7 @@ async def tokens(session: AsyncSession, user_id: int) -> list[TokenView]:
 
 
 async def revoke_token(session: AsyncSession, user_id: int, token_id: str) -> bool:
-    """End one of this person's tokens; whether there was one."""
+    """End one of this person's tokens; return whether there was one."""
     if not TOKEN_ID.fullmatch(token_id):
         return False
     ended = (
@@ -82,6 +82,11 @@ async def revoke_token(session: AsyncSession, user_id: int, token_id: str) -> bo
 
 
 def hash_of_token(authorization: str) -> str:
+    """The session hash for the bearer token in an Authorization header.
+
+    Raises:
+        NotRecognised: the header holds no token of the right form.
+    """
     scheme, _, token = authorization.partition(" ")
     secret = token.strip().removeprefix(TOKEN_PREFIX)
     if scheme.lower() != "bearer" or len(secret) == len(token.strip()) or not SECRET.fullmatch(secret):

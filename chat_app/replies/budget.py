@@ -1,8 +1,8 @@
-"""The budget: tokens a day for each person and for all together, in the database, so that it holds over restarts.
+"""The budget: tokens a day (UTC) for each person and for all together, stored in the database to survive restarts.
 
-What a call may cost at most is reserved before it and settled by what it did cost, in the transaction that ends its
-stream. A reservation is allowed while anything is left of the day (UTC), so spending passes a limit by at most one
-call. Counts are the model's own where it gives them, else estimates. With no limit set nothing is asked or kept.
+Before a call, the most that it may cost is reserved; the transaction that ends its stream replaces that by the actual
+cost. A call is allowed while any tokens are left, so a limit is exceeded by one call at most. Counts come from the
+model if it gives them, else they are estimated. Without a limit nothing is checked or stored.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,7 +25,7 @@ INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Budget:
-    """What may be spent in a day; a limit of 0 is none."""
+    """The tokens that may be spent in a day; a limit of 0 means no limit."""
 
     def __init__(self, settings: Settings) -> None:
         self._per_person = settings.chat_tokens_per_day
@@ -38,7 +38,7 @@ class Budget:
         return bool(self._per_person or self._in_all)
 
     async def reserve(self, session: AsyncSession, stream_id: StreamId, person: int, tokens_in: int) -> None:
-        """Set aside what a call with a prompt of so many tokens may cost, in a transaction of its own.
+        """Reserve the most that a call with a prompt of `tokens_in` tokens may cost, in a transaction of its own.
 
         Raises:
             UsedUp: nothing is left; roll the transaction back.
@@ -48,7 +48,7 @@ class Budget:
             stream_id=stream_id, spender=person, day=now.date(), tokens_in=tokens_in, tokens_out=self._reply
         )
         insert = INSERTS[session.get_bind().dialect.name]
-        # Everybody's row first, here and in `settle`: it puts all in line, so that no two wait for each other.
+        # Everybody's row first, here and in `settle`: with one order of locks no two transactions deadlock.
         for spender, limit, whose in (
             (EVERYBODY, self._in_all, "The AI's tokens for today are used up"),
             (person, self._per_person, "Whoever asked has used up their tokens for today"),
@@ -62,7 +62,7 @@ class Budget:
         session.add(reserved)
 
     async def settle(self, session: AsyncSession, stream_id: StreamId, ending: Ending | None = None) -> None:
-        """Count what a stream has cost in place of what it reserved, if it did; once, whoever comes first."""
+        """Replace a stream's reservation by its actual cost; without a reservation, or the second time, do nothing."""
         if not self.is_limited:
             return
         gone = (
@@ -87,7 +87,7 @@ class Budget:
             await _add(session, day, spender, spent - tokens_in - tokens_out)
 
     async def settle_deleted(self, session: AsyncSession) -> None:
-        """Settle what deleted replies have reserved: a writer whose stream is gone has no ending to do it in."""
+        """Settle the reservations of deleted replies: a writer whose stream is gone has no ending in which to do it."""
         if not self.is_limited:
             return
         orphans = (
@@ -100,7 +100,7 @@ class Budget:
 
 
 async def _add(session: AsyncSession, day: date, spender: int, tokens: int, *, limit: int = 0) -> bool:
-    """Add to what is counted; False if the limit is reached already. One statement decides, whoever else adds."""
+    """Add to a count; False if it has reached `limit` already. One statement decides, so concurrent calls are safe."""
     counted = update(DailyUsage).where(col(DailyUsage.day) == day, col(DailyUsage.spender) == spender)
     if limit:
         counted = counted.where(col(DailyUsage.tokens) < limit)

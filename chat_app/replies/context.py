@@ -1,4 +1,4 @@
-"""What the model is told: this thread's messages up to the prompt, and who said what."""
+"""The context: what the model is sent, which is the thread's messages up to the prompt and who wrote each."""
 
 import re
 
@@ -16,9 +16,9 @@ NAME_LENGTH = 64
 
 
 CHARS_PER_TOKEN = 4
-"""Bytes of UTF-8 that a token stands for, roughly: exact counts differ by model and need its data."""
+"""Bytes of UTF-8 in a token, roughly: exact counts differ by model and need its data."""
 TOKENS_PER_TURN = 8
-"""What the form of a message takes besides its text: role, name and separators."""
+"""Tokens of a message besides its text: role, name and separators."""
 GO_ON = "Continue your last message exactly where it broke off. Repeat nothing of it."
 
 
@@ -27,8 +27,8 @@ async def turns_before(
 ) -> list[Turn]:
     """The last messages of the prompt's thread up to the prompt itself, oldest first, after the system prompt.
 
-    At most `limit` of them, and no more than `tokens` together as estimated; the prompt is always there. Unfinished and
-    failed replies are left out, and so is what was deleted. `so_far` is the beginning of an answer to go on from.
+    There are at most `limit` of them, with at most `tokens` estimated tokens together; the prompt is always there.
+    Unfinished and failed replies and deleted messages are left out. `so_far` is the text of an answer to continue.
     """
     prompt = await session.get_one(Message, prompt_id)
     said = (
@@ -64,10 +64,10 @@ async def turns_before(
 
 
 def estimated_tokens(turn: Turn) -> int:
-    """About what a message costs of the model's context."""
+    """Estimated tokens that a message takes of the model's context."""
     return len(turn.text.encode()) // CHARS_PER_TOKEN + TOKENS_PER_TURN
 
 
 def model_name(name: str) -> str:
-    """A person's name in the characters that the chat completions interface allows; "" if none is left."""
+    """A person's name, for the model, in the characters that the interface allows; "" if none is left."""
     return NOT_IN_A_NAME.sub("_", name).strip("_")[:NAME_LENGTH]

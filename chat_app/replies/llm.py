@@ -19,21 +19,21 @@ from tributary_streams import Finish, SourceEndedEarly, SourceError, Usage
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds to reach the endpoint. Silence after that is the writer's to judge, by content and not by bytes."""
+"""Seconds to reach the endpoint. After that the writer judges silence, by content and not by bytes."""
 TRIES = 3
-"""Requests for one reply, as long as none of it has come."""
+"""Requests for one reply at most; once any of it has come, there is no other request."""
 LONGEST_WAIT = 20.0
-"""Seconds that a rate limit may ask to wait and be waited for; a person can wait longer better than a request can."""
+"""Longest wait, in seconds, that the endpoint may ask of a retry; a person can sit out a longer one better."""
 TOLD_FROM = 2.0
-"""Seconds from which on a wait is told; a shorter one is over before anybody has read about it."""
+"""Seconds from which on a wait is reported; a shorter one is over before anybody has read about it."""
 LONGEST_BELIEVED = 30 * 86_400.0
-"""Seconds of a wait that are believed."""
+"""Longest wait, in seconds, that is believed of an endpoint."""
 USAGE_WITHIN = 3.0
-"""Seconds that the usage is waited for after the finish_reason: it comes right behind, or never. An endpoint that keeps
-its connection open would keep a complete reply `streaming` until it counted as silent."""
+"""Seconds to wait for the usage after the finish_reason: it comes right behind, or never. Without this limit, an
+endpoint that keeps its connection open would keep a complete reply `streaming` until the timeout for silence."""
 PAYMENT_REQUIRED = 402
 MOST_TOKENS = 2**31 - 1
-"""What the column of a count holds."""
+"""Largest count that the column can hold."""
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 REPORTED = "The model reported an error."
@@ -48,7 +48,7 @@ SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (openai.APIError, REPORTED),
     (Exception, "The model sent something that makes no sense."),
 )
-"""What a person is told of an error, by its nearest kind. A provider's own words may carry a key or an address."""
+"""What a person reads for an error: the first class that fits. A provider's own words may carry a key or an address."""
 BROKEN = "The connection to the model broke."
 NO_QUOTA = "The model's quota is used up."
 TOO_LONG = "The thread has grown too long for the model."
@@ -59,12 +59,13 @@ REFUSED = "The model declined to answer."
 
 
 OnWait = Callable[[str], None]
-"""Told why a reply does not begin yet, in a sentence for people, and "" when it goes on; it must not block."""
+"""Called with the reason why a reply does not begin yet, a sentence for people, and with "" when it goes on. It must
+not block."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A message as the model gets it; `name` tells its author, not words in the text, which anyone could write."""
+    """A message as the model gets it. Its author is in `name`, not in the text, where anyone could forge it."""
 
     role: Role
     text: str
@@ -77,8 +78,8 @@ class OpenAIModel:
     def __init__(self, settings: Settings, *, base_url: str | None = None, name: str | None = None) -> None:
         """Args:
         settings: key, endpoint, model and limits.
-        base_url: an endpoint that takes the place of the settings' one, such as the demo model's.
-        name: a model there.
+        base_url: an endpoint to use instead of the one in the settings, such as the demo model's.
+        name: the model to use there by default.
         """
         key = settings.openai_api_key
         address, credentials = _without_credentials(base_url or settings.openai_base_url)
@@ -90,20 +91,20 @@ class OpenAIModel:
             base_url=address,
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
             max_retries=0,  # the client would retry a quota that is used up
-            # Its parser is in C: read by h11, a delta costs twice as much CPU, which is most of what a reply costs.
+            # Its parser is in C. With h11 a delta takes twice as much CPU, and that is most of a reply's cost.
             http_client=openai.DefaultAioHttpClient(follow_redirects=False, auth=credentials),
         )
 
     async def reply(
         self, turns: Sequence[Turn], model: str, *, on_wait: OnWait = lambda _: None
     ) -> AsyncGenerator[str | Finish]:
-        """The deltas of a reply ("" for reasoning), and at last a `Finish`.
+        """Yield the deltas of a reply ("" for reasoning), then a `Finish`.
 
-        What passes by itself is tried again, with growing pauses, as long as nothing of the reply has come. `on_wait`
-        hears of each pause that is long enough to be noticed.
+        Errors that may pass are retried, with growing pauses, as long as nothing of the reply has come. `on_wait` is
+        called for each pause that is long enough to be noticed.
 
         Raises:
-            SourceError: with a sentence of ours.
+            SourceError: the model failed; the message is a sentence of ours for people.
         """
         has_begun = False
         try:
@@ -122,7 +123,7 @@ class OpenAIModel:
                     yield item
         except SourceError:
             raise
-        except Exception as error:  # noqa: BLE001  # the client passes on JSON, Unicode and transport errors as they are
+        except Exception as error:  # noqa: BLE001  # the client lets JSON, Unicode and transport errors through
             logger.warning("the model's endpoint failed: %s", type(error).__name__)
             raise SourceError(sentence(error, has_begun=has_begun)) from None
 
@@ -167,12 +168,12 @@ class OpenAIModel:
         )
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()
 
 
 def _without_credentials(base_url: str | None) -> tuple[str | None, tuple[str, str] | None]:
-    """An address, and the name and password that stood in it: aiohttp refuses such a one beside a header of its own."""
+    """An address, and the name and password in it: aiohttp refuses them there beside an Authorization header."""
     if base_url is None:
         return None, None
     url = httpx.URL(base_url)
@@ -180,7 +181,7 @@ def _without_credentials(base_url: str | None) -> tuple[str | None, tuple[str, s
 
 
 def sentence(error: Exception, *, has_begun: bool) -> str:
-    """What a person is told of an error of the endpoint."""
+    """What a person reads for an error of the endpoint."""
     code = getattr(error, "code", None)
     if isinstance(error, openai.RateLimitError):
         return NO_QUOTA if code in QUOTA_CODES else _too_much(_retry_after(error))
@@ -200,7 +201,7 @@ def _too_much(wait: float | None) -> str:
 
 
 def _telling(on_wait: OnWait) -> Callable[[float], Awaitable[None]]:
-    """A sleep that says why it takes so long."""
+    """A sleep that reports its reason if it is long."""
 
     async def sleep(seconds: float) -> None:
         if seconds < TOLD_FROM:
@@ -230,7 +231,7 @@ _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=5, jitter=0.5)
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds that the endpoint asks to wait; None if it does not say, or says it as a date."""
+    """Seconds that the endpoint asks to wait; None if it gives no number, or one that is not believed."""
     try:
         wait = float(error.response.headers.get("retry-after", ""))
     except ValueError:
@@ -240,14 +241,14 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
 
 @dataclass
 class _Heard:
-    """What has been heard of a reply so far, besides its text."""
+    """What has come of a reply so far, besides its text."""
 
     finish_reason: str | None = None
     usage: Usage | None = None
     has_refused: bool = False
 
     def take(self, frame: Any) -> str | None:
-        """The text in a frame; "" for activity without text, None for neither."""
+        """Take in a frame and return its text; "" for reasoning, None if it has neither."""
         if not isinstance(frame, dict):
             return None
         if isinstance(counts := frame.get("usage"), dict):
@@ -262,7 +263,11 @@ class _Heard:
         return "" if delta.get("reasoning_content") or delta.get("reasoning") else None
 
     def finish(self) -> Finish:
-        """The last word. Raises SourceError where it is a bad one, or was none."""
+        """The reply's `Finish`.
+
+        Raises:
+            SourceError: the reply failed, or broke off without a finish_reason.
+        """
         match self.finish_reason:
             case None:
                 raise SourceEndedEarly
@@ -281,7 +286,7 @@ async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
     until: float | None = None
     try:
         while True:
-            if until is None:  # a timer for each frame would cost more than reading it
+            if until is None:  # a timer for each frame would cost more than the frame
                 frame = await anext(stream)
             else:
                 async with asyncio.timeout_at(until):
@@ -293,7 +298,7 @@ async def _items(stream: AsyncStream[Any]) -> AsyncIterator[str | Finish]:
     except StopAsyncIteration:
         pass
     except Exception:
-        if heard.finish_reason is None:  # what breaks once the reply is complete breaks nothing
+        if heard.finish_reason is None:  # once the reply is complete, an error changes nothing
             raise
     yield heard.finish()
 

@@ -1,4 +1,4 @@
-"""Places at the model: how many replies it writes at once, for one person and for all, and who waits for a place."""
+"""Places at the model: how many replies it writes at once, per person and in all, and the queue for a place."""
 
 import asyncio
 from collections import Counter
@@ -15,9 +15,9 @@ class _Waiting:
 
 
 class Places:
-    """At most so many replies at once, and so many for one person; the others wait in order of arrival.
+    """At most `at_once` replies at a time, and `per_person` for one person; more than that wait in order of arrival.
 
-    A person who waits for their own replies to end lets others pass.
+    A person who waits for their own replies to end does not hold up other people.
     """
 
     def __init__(self, *, per_person: int, at_once: int) -> None:
@@ -26,16 +26,16 @@ class Places:
         self._taken: Counter[int] = Counter()
         self._waiting: list[_Waiting] = []
         self.has_moved = asyncio.Event()
-        """Set whenever `queue` has changed; its reader clears it."""
+        """Set whenever `queue` may have changed; its reader clears it."""
 
     @property
     def queue(self) -> list[str]:
-        """The names of those who wait; the first one goes next."""
+        """The names of the replies that wait, in order of arrival."""
         return [waiting.name for waiting in self._waiting]
 
     @asynccontextmanager
     async def place(self, name: str, person: int) -> AsyncGenerator[None]:
-        """Hold a place for the time of the block; until there is one, `name` stands in the queue."""
+        """Hold a place while the block runs; until one is free, `name` waits in the queue."""
         if self._waiting or not self._is_free_for(person):
             await self._wait(name, person)
         else:

@@ -1,4 +1,4 @@
-"""Replies: stopped, answered again, continued and looked into by people."""
+"""Replies: stop, retry, continue and inspect them."""
 
 from chat_app.data.changes import Changes
 from chat_app.people.identity import Identity
@@ -16,9 +16,9 @@ class Replies:
     def __init__(self, changes: Changes, rates: Rates, writers: Writers, *, model: str) -> None:
         """Args:
         changes: where they are stored.
-        rates: how many a person may ask for.
+        rates: how many replies a person may ask for.
         writers: the replies that are written here.
-        model: the name of the model that answers where the thread names none.
+        model: the name of the model that answers if the thread names none.
         """
         self._changes = changes
         self._rates = rates
@@ -30,7 +30,7 @@ class Replies:
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
-            NotPermitted: it is not theirs to do.
+            NotPermitted: they may not stop it.
         """
         async with self._changes.write() as session:
             stream_id = await attempts.stoppable(session, thread_id, message_id, who.user_id)
@@ -50,19 +50,19 @@ class Replies:
         address: str = "",
         after: StreamId | None = None,
     ) -> StreamId:
-        """Answer again in a new version; of several calls at once one begins. With `after`, only after that stream.
+        """Answer again in a new version; of several concurrent calls one succeeds. Return the new stream.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
-            NotPermitted: it is not theirs to do.
-            NotNow: it is being answered.
-            TooMuch: it has to wait.
+            NotPermitted: they may not retry it.
+            NotNow: it is being answered, or `after` is given and is not its newest stream.
+            TooMuch: a rate limit is reached.
         """
         async with self._changes.write() as session:
             stream_id = await attempts.retry(
                 session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
             )
-            await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+            await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
         self._writers.begin(stream_id)
         return stream_id
 
@@ -76,24 +76,24 @@ class Replies:
         address: str = "",
         after: StreamId | None = None,
     ) -> StreamId:
-        """Continue a reply from its text; of several calls at once one begins. With `after`, only after that stream.
+        """Continue a reply from its text; of several concurrent calls one succeeds. Return the new stream.
 
         Raises:
             ThreadUnknown: there is no such reply for this person.
-            NotPermitted: it is not theirs to do.
-            NotNow: it is being answered, or complete.
-            TooMuch: it has to wait.
+            NotPermitted: they may not continue it.
+            NotNow: it is being answered, is complete, or `after` is given and is not its newest stream.
+            TooMuch: a rate limit is reached.
         """
         async with self._changes.write() as session:
             stream_id = await attempts.continue_reply(
                 session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
             )
-            await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+            await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
         self._writers.begin(stream_id)
         return stream_id
 
     async def stream(self, who: Identity, stream_id: StreamId) -> StreamView:
-        """A stream, with what is stored of its text.
+        """A stream, with its text as stored so far.
 
         Raises:
             ThreadUnknown: there is no such stream for this person.
@@ -111,7 +111,7 @@ class Replies:
             return await reply_views.stream_place(session, stream_id, who.user_id)
 
     async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
-        """The stream that answered a message at first, if one did.
+        """The stream of the first attempt to answer a message, if there was one.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
@@ -131,7 +131,7 @@ class Replies:
             return message, await reply_views.version_text(session, message, version)
 
     async def attempts(self, who: Identity, thread_id: str, message_id: int) -> list[AttemptDetails]:
-        """What the attempts at a reply took, the newest first; none of a person's message.
+        """Details of all attempts at a reply, the newest first; a person's message has none.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
@@ -143,7 +143,7 @@ class Replies:
     async def timeline_of(
         self, who: Identity, thread_id: str, message_id: int, version: int
     ) -> tuple[MessageView, Timeline]:
-        """A reply, and how this version of its text grew; no steps where that is not known any more.
+        """A reply, and how this version of its text grew; no steps if its chunks were pruned.
 
         Raises:
             ThreadUnknown: there is no such message for this person.

@@ -1,4 +1,4 @@
-"""Retention: rows that nobody reads any more go, some at a time, so that nobody waits for it."""
+"""Retention: removes rows that nobody needs any more, in batches, so that nobody has to wait."""
 
 import asyncio
 import logging
@@ -24,21 +24,25 @@ from tributary_streams import DATABASE_AWAY, Stream, StreamId, delete_streams, p
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 1.0
-"""Seconds until what the database refused is tried again."""
+"""Seconds until a transaction that the database refused is tried again."""
 UNDO_FOR = timedelta(minutes=1)
-"""How long what was deleted can be brought back; a page offers it for less."""
+"""For how long a deletion can be undone; a page offers that for a shorter time."""
 PRUNE_EVERY = 3600.0
-"""Seconds between two looks for chunks that are old enough to go."""
+"""Seconds between two prunings of old chunks."""
+MESSAGES_PER_DELETE = 50
+"""Deleted messages whose text and attempts are removed in one batch."""
+STREAMS_PER_DELETE = 50
+"""Streams that are removed with their chunks in one batch."""
 
 
 class Retention:
-    """Removes what was deleted, and prunes what is old."""
+    """Removes the rows of what was deleted, and prunes old chunks."""
 
     def __init__(self, database: Database, budget: Budget, *, keep_chunks: int) -> None:
         """Args:
         database: where the rows are.
-        budget: what deleted replies have reserved is settled with it.
-        keep_chunks: days for which an ended reply keeps its chunks; 0 is for ever.
+        budget: settles what deleted replies have reserved.
+        keep_chunks: days for which an ended reply keeps its chunks; 0 means for ever.
         """
         self._database = database
         self._budget = budget
@@ -46,7 +50,7 @@ class Retention:
         self._is_clearing = False
 
     async def clear_in_time(self) -> None:
-        """Remove the rows of what was deleted, each when it can be undone no more; what is left over a restart too."""
+        """Remove the rows of each deletion once it cannot be undone, also of those from before a restart."""
         if self._is_clearing:
             return
         self._is_clearing = True
@@ -57,9 +61,9 @@ class Retention:
             self._is_clearing = False
 
     async def clear(self, grace: timedelta = timedelta(0)) -> datetime | None:
-        """Remove the rows of what was deleted longer ago than that, a bounded part at a time.
+        """Remove the rows of what was deleted longer than `grace` ago, in batches, until none is left.
 
-        Returns when the first of what is left was deleted, if anything is.
+        Returns the time of the oldest remaining deletion, or None if there is none.
         """
         while True:
             try:
@@ -71,7 +75,7 @@ class Retention:
                 await asyncio.sleep(RETRY_AFTER)
 
     async def prune(self) -> None:
-        """Prune old chunks now and every hour; where they are kept for ever it ends at once."""
+        """Prune old chunks now and every hour; if they are kept for ever, return at once."""
         while self._keep_chunks:
             before = utc_now() - timedelta(days=self._keep_chunks)
             try:
@@ -86,23 +90,17 @@ class Retention:
             return await prune_chunks(session, before)
 
 
-MESSAGES_PER_DELETE = 50
-"""Deleted messages whose text and attempts go together."""
-STREAMS_PER_DELETE = 50
-"""Streams whose chunks are deleted together."""
-
-
 async def next_deleted(session: AsyncSession) -> datetime | None:
-    """When the first was deleted of what can still be brought back; None if there is nothing."""
+    """The time of the oldest deletion whose rows are still there; None if there is none."""
     thread = (await session.execute(select(func.min(col(Thread.deleted))))).scalar_one()
     message = (await session.execute(select(func.min(col(Deletion.at))))).scalar_one()
     return min((at for at in (thread, message) if at is not None), default=None)
 
 
 async def clear_deleted(session: AsyncSession, before: datetime) -> bool:
-    """Remove a bounded part of what threads and messages left that were deleted by then; False when nothing is left.
+    """Remove one batch of what was deleted by then: a thread, or some messages, or some streams; False if none is left.
 
-    Streams that no attempt names belonged to what was deleted. A live one's writer finds its lease lost.
+    Streams that no attempt names belonged to deleted messages. The writer of a live one finds that its lease is lost.
     """
     deleted = select(col(Thread.id)).where(col(Thread.deleted) <= before)
     thread_id = (await session.execute(deleted)).scalars().first()

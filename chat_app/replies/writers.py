@@ -1,4 +1,4 @@
-"""Writers: the replies of this process, each begun once and written to its end; at shutdown their text is stored."""
+"""Writers: start each reply of this process once, and write it to its end; at shutdown their tails are stored."""
 
 import asyncio
 import contextlib
@@ -49,17 +49,17 @@ from tributary_streams import (
 logger = logging.getLogger(__name__)
 
 PLACES_TOLD = 20
-"""Places in the line that are told; further behind it is only said that there is a line."""
+"""Places in the queue that are shown by number; a reply further behind only says that it waits."""
 TELL_PLACES_EVERY = 1.0
-"""Seconds between two tellings of the places, in one transaction for all."""
+"""Seconds between two updates of the places, in one transaction for all replies."""
 RETRY_AFTER = 1.0
-"""Seconds until places are told that the database has refused."""
+"""Seconds until places that the database refused are stored again."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
 
 
 def waiting_at(place: int) -> str:
-    """What is said of a reply that may not begin yet, at this place in the line, from 1."""
+    """The sentence for a reply that waits at this place in the queue, counted from 1."""
     if place == 1:
         return "Waiting: next in line."
     if place > PLACES_TOLD:
@@ -69,17 +69,17 @@ def waiting_at(place: int) -> str:
 
 
 class Model(Protocol):
-    """What answers: `OpenAIModel`, or a test's own."""
+    """What writers need of a model; `OpenAIModel` has it, and so do the models of tests."""
 
     name: str
 
     def reply(self, turns: Sequence[Turn], model: str, *, on_wait: OnWait) -> AsyncGenerator[str | Finish]:
-        """Deltas, and at last a `Finish`; closing it lets go of the model. Raises `SourceError`."""
+        """Yield deltas, then a `Finish`; closing the generator ends the request. Raises `SourceError`."""
         ...
 
 
 class Writers:
-    """The replies that this process writes, and, found by its sweep, those that nobody does."""
+    """Writes the replies that this process begins, and pending ones that its sweep finds without a writer."""
 
     def __init__(
         self,
@@ -97,18 +97,17 @@ class Writers:
         on_end: Callable[[StreamId], None],
     ) -> None:
         """Args:
-        settings: how replies are cut, and how long is waited for what.
-        database: where they are stored.
+        settings: how replies are cut into chunks, timeouts and limits.
+        database: where replies are stored.
         model: what answers.
         hub: where deltas are published.
         budget: what replies may cost.
-        metrics: where they are counted.
-        reads: how many rows of a stream were read here, and how many seconds the slowest took from its commit.
-        on_growth: called when text, or an end, of what is written here was committed; like the following it must not
-            block.
+        metrics: where replies are counted.
+        reads: returns how many rows of a stream were read here, and the longest time from commit to read, in seconds.
+        on_growth: called after a commit of text, or of an end, of a reply written here. No callback may block.
         on_commit: called after any other commit.
-        on_away: told when replies are given up because the database is away, and when it answers again.
-        on_end: told of each stream that is no longer written here, however it ended.
+        on_away: called with True when replies are given up because the database is away, with False when it is back.
+        on_end: called with each stream that is no longer written here, however it ended.
         """
         self._settings = settings
         self._database = database
@@ -148,17 +147,17 @@ class Writers:
 
     @property
     def writing(self) -> int:
-        """How many are being written here."""
+        """How many replies are being written here."""
         return len(self._writers)
 
     @property
     def waiting(self) -> int:
-        """How many have begun here, and are not being written: most wait for their turn."""
+        """How many replies have begun here and are not being written: most wait for a place."""
         return len(self._begun) - len(self._writers)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Write and sweep for the time of the block; on the way out begin nothing more, then store tails."""
+        """Write and sweep while the block runs; on the way out begin nothing new, then store tails."""
         work = self._work = {
             asyncio.create_task(self._flusher.run(), name="flusher"),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
@@ -177,7 +176,7 @@ class Writers:
             await self._store_tails()
 
     async def _store_tails(self) -> None:
-        """Let the cancelled writers end; the flusher, cancelled with all else, is run anew until they have."""
+        """Let the cancelled writers end. The flusher was cancelled too, so it runs again until they have."""
         if not self._writing:
             return
         last_flush = asyncio.create_task(self._flusher.run(), name="last flush")
@@ -188,7 +187,7 @@ class Writers:
             await asyncio.gather(last_flush, return_exceptions=True)
 
     def faults(self) -> list[str]:
-        """What keeps replies from being written, in words; nothing where all is well."""
+        """What keeps replies from being written, in words; empty if all is well."""
         faults = [f"the {task.get_name()} has ended" for task in self._work if task.done()]
         if self._is_closing or not self._work:
             faults.append("it is stopping or has not begun")
@@ -197,7 +196,7 @@ class Writers:
         return faults
 
     def begin(self, stream_id: StreamId) -> None:
-        """Write a pending stream, in a task of ours; one that has begun here, or that others write, is left to them."""
+        """Write a pending stream in a task; do nothing if it has begun here, or another process writes it."""
         if self._is_closing or stream_id in self._begun:
             return
         self._begun.add(stream_id)
@@ -209,11 +208,11 @@ class Writers:
             writer.stop()
 
     def stored(self, stream_id: StreamId) -> int | None:
-        """How many code points of a reply are committed; None of one that is not written here."""
+        """How many code points of a reply are committed; None if it is not written here."""
         return self._flusher.stored(stream_id)
 
     async def written(self, stream_id: StreamId | None = None) -> None:
-        """Wait until this reply, or without one any, is under way here no more."""
+        """Wait until this reply, or without an id every reply, is no longer under way here."""
         if stream_id is None:
             await self._writing.ended()
             return
@@ -241,7 +240,7 @@ class Writers:
             self._on_end(stream_id)
 
     async def _tell_places(self) -> None:
-        """Say of each reply that waits what its place is, whenever that has changed: for all together, now and then."""
+        """Show each waiting reply its place whenever it has changed, every `TELL_PLACES_EVERY` at most."""
         told: dict[str, str] = {}
         while True:
             await self._places.has_moved.wait()
@@ -270,7 +269,7 @@ class Writers:
         settings = self._settings
         writer = Writer(
             stream_id,
-            # A model that is on offer no more is asked no more; the server's own answers in its place.
+            # If the thread's model is no longer offered, the server's own model answers.
             lambda: self._ask(attempt, thread.model if thread.model in settings.models else "", writer.explain),
             claim_hook=attempts.change_reply,
             transactions=self._database,
@@ -320,14 +319,14 @@ class Writers:
             raise SourceError(str(error)) from None
 
     async def _store(self, session: AsyncSession, stream_id: StreamId, ending: Ending) -> None:
-        """What is stored in the very transaction that ends a stream."""
+        """Settle the budget and store the reply's text and read counts, in the transaction that ends the stream."""
         await self._budget.settle(session, stream_id, ending)
         await attempts.store_reply(session, stream_id)
         rows_read, lag = self._reads(stream_id)
         await note_reads(session, stream_id, rows_read=rows_read, lag_ms=round(lag * 1000))
 
     async def _log(self, stream_id: StreamId) -> None:
-        """One line of JSON for each reply; times in milliseconds since it was asked for."""
+        """Log one line of JSON for each reply; times are milliseconds since it was asked for."""
         async with self._database.read() as session:
             stream = await read_stream(session, stream_id)
         self._metrics.reply_ended(stream)

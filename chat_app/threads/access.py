@@ -1,7 +1,7 @@
-"""Who may do what with a thread: one table, as conditions that are part of each query. An id alone permits nothing.
+"""Access: who may do what with a thread, in one table that becomes conditions of queries. An id alone permits nothing.
 
-A member's role decides; for everybody else the thread's visibility does. So a viewer may not write even where strangers
-may, and whoever was removed is a stranger.
+A member's role decides; for non-members the thread's visibility does. So a viewer may not write even where non-members
+may, and a removed member is a non-member.
 """
 
 from collections.abc import Set
@@ -22,21 +22,21 @@ class Verb(StrEnum):
     """Find it in the sidebar."""
     READ = "read"
     POST = "post"
-    """Write a message; edit and delete one's own, and delete the replies that one asked for."""
+    """Write a message, edit and delete one's own, and delete the replies that one asked for."""
     ASK = "ask"
     """Let the AI answer a message."""
     STOP = "stop"
     RETRY = "retry"
     CONTINUE = "continue"
     LEAVE = "leave"
-    """Be a member no more."""
+    """Stop being a member."""
     RENAME = "rename"
     CONFIGURE = "configure"
-    """Say which messages the AI answers, which model does, and in what pieces others get it."""
+    """Set which messages the AI answers, which model does, and in what pieces followers get the reply."""
     CLEAR = "clear"
-    """Delete all its messages; single ones by anybody too."""
+    """Delete all its messages, or single ones by anybody."""
     SHARE = "share"
-    """Say who finds it; invite, remove and promote people; hand it over."""
+    """Set who finds it; invite, remove and promote people; hand it over."""
     DELETE = "delete"
 
 
@@ -45,26 +45,26 @@ WRITER = READER | {Verb.POST, Verb.ASK, Verb.STOP, Verb.RETRY, Verb.CONTINUE}
 FOR_MEMBERS = frozenset({Verb.LIST, Verb.LEAVE})
 
 BY_ROLE: dict[MemberRole, Set[Verb]] = {
-    MemberRole.OWNER: frozenset(Verb) - {Verb.LEAVE},  # hands it over first
+    MemberRole.OWNER: frozenset(Verb) - {Verb.LEAVE},  # an owner hands it over first
     MemberRole.MEMBER: WRITER | FOR_MEMBERS,
     MemberRole.VIEWER: READER | FOR_MEMBERS,
 }
-"""What a member may do, whoever else finds the thread."""
+"""What a member may do, whatever the thread's visibility."""
 BY_VISIBILITY: dict[Visibility, Set[Verb]] = {
     Visibility.OPEN: WRITER | {Verb.LIST},
     Visibility.LINK: WRITER,
     Visibility.PRIVATE: frozenset(),
 }
-"""What everybody may do who is not a member."""
+"""What a non-member may do."""
 
 
 def allowed(role: MemberRole | None, visibility: Visibility) -> Set[Verb]:
-    """What somebody may do with a thread that is there; the role is None for who is not a member."""
+    """What a person may do with a thread that is not deleted; `role` is None for a non-member."""
     return BY_VISIBILITY[visibility] if role is None else BY_ROLE[role]
 
 
 def may(verb: Verb, user_id: int) -> ColumnElement[bool]:
-    """The threads with which this person may do this, for a query that has `Thread`."""
+    """Condition on `Thread`: it is not deleted, and this person may do this with it."""
     roles = [role for role, verbs in BY_ROLE.items() if verb in verbs]
     open_to_all = [visibility for visibility, verbs in BY_VISIBILITY.items() if verb in verbs]
     permitted: list[ColumnElement[bool]] = [_is_member(user_id, roles)]
@@ -75,27 +75,27 @@ def may(verb: Verb, user_id: int) -> ColumnElement[bool]:
 
 
 def may_restore(user_id: int) -> ColumnElement[bool]:
-    """Deleted threads that this person may bring back: those that they may delete."""
+    """Condition on `Thread`: it is deleted, and this person may bring it back, because they may delete it."""
     roles = [role for role, verbs in BY_ROLE.items() if Verb.DELETE in verbs]
     return and_(col(Thread.deleted).is_not(None), _is_member(user_id, roles))
 
 
 def may_edit_message(user_id: int) -> ColumnElement[bool]:
-    """Messages that this person may edit: what they wrote, where they may still write; for queries that have both."""
+    """Condition on `Message` and `Thread`: this person wrote the message and may still post in the thread."""
     return and_(may(Verb.POST, user_id), col(Message.author_id) == user_id)
 
 
 def may_delete_message(user_id: int) -> ColumnElement[bool]:
-    """Messages that this person may delete: what they wrote, the replies they asked for, all where they may clear.
+    """Condition on `Message`, `Thread` and the message's current attempt, if any: this person may delete the message.
 
-    For queries that have the message's current attempt, if any, beside it.
+    They may delete what they wrote and the replies they asked for, and any message where they may clear the thread.
     """
     is_theirs = or_(col(Message.author_id) == user_id, col(Attempt.asked_by) == user_id)
     return or_(and_(may(Verb.POST, user_id), is_theirs), may(Verb.CLEAR, user_id))
 
 
 async def refusal(session: AsyncSession, thread_id: str, user_id: int) -> ThreadUnknown | NotPermitted:
-    """Why a query that says `may` found nothing: one who may not read a thread is not told that it is there."""
+    """Why a query with `may` found nothing. A person who may not read a thread is not told that it exists."""
     readable = select(col(Thread.id)).where(col(Thread.id) == thread_id, may(Verb.READ, user_id))
     is_readable = (await session.execute(readable)).first() is not None
     return NotPermitted(thread_id) if is_readable else ThreadUnknown(thread_id)

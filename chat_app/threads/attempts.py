@@ -1,4 +1,4 @@
-"""Attempts: the streams that answer a message, one after the other, and the reply that they write."""
+"""Attempts: the successive streams that answer a message, and the reply that they write."""
 
 from collections.abc import Sequence
 from typing import TypeVarTuple
@@ -35,7 +35,7 @@ async def retry(
     model: str,
     after: StreamId | None = None,
 ) -> StreamId:
-    """Answer again, in a new version; the earlier ones stay to be looked at.
+    """Answer again, in a new version; the earlier versions stay. Return the new stream.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
@@ -72,7 +72,7 @@ async def continue_reply(
     model: str,
     after: StreamId | None = None,
 ) -> StreamId:
-    """Let the model go on from the text that is there.
+    """Let the model go on from the text that is there. Return the new stream.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
@@ -103,7 +103,7 @@ async def continue_reply(
 
 
 async def stoppable(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> StreamId:
-    """The stream of a reply that this person may stop.
+    """The current stream of a reply that this person may stop.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
@@ -119,14 +119,14 @@ async def stoppable(session: AsyncSession, thread_id: str, message_id: int, user
 
 
 async def change_reply(session: AsyncSession, stream_id: StreamId) -> None:
-    """Tell a thread's pages that something other than its text is new of the reply that this stream writes."""
+    """Raise the version of a stream's reply, so that pages show a change of it other than its text."""
     message = await _reply_of(session, stream_id)
     if message is not None:
         message.version = await raise_version(session, message.thread_id)
 
 
 async def store_reply(session: AsyncSession, stream_id: StreamId) -> None:
-    """Give an ended stream's text to its message, in the transaction that ends the stream."""
+    """Copy an ended stream's text to its message, in the transaction that ends the stream."""
     message = await _reply_of(session, stream_id)
     if message is None:
         return  # deleted meanwhile
@@ -149,7 +149,7 @@ async def _ended_reply(
     )
     if (await session.execute(query)).first() is None:
         raise await message_refusal(session, thread_id, message_id, user_id)
-    # From here on nobody else changes the thread until this transaction ends: of two retries at once one begins.
+    # From here on nobody else changes the thread until this transaction ends: of two concurrent retries one begins.
     thread = await next_version(session, thread_id, user_id, may(verb, user_id))
     reply = await session.get_one(Message, message_id, populate_existing=True)
     attempt = await session.get_one(Attempt, (message_id, reply.attempt))
@@ -173,21 +173,21 @@ async def end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> 
 async def message_refusal(
     session: AsyncSession, thread_id: str, message_id: int, user_id: int
 ) -> ThreadUnknown | NotPermitted:
-    """Why a query that says `may` found no message: whoever may not read a thread is not told that it is there."""
+    """Why a query with `may` found no message. A person who may not read the thread is not told that it exists."""
     query = select(col(Message.id)).where(*is_in(thread_id, message_id))
     is_there = (await session.execute(query)).first() is not None
     return await refusal(session, thread_id, user_id) if is_there else ThreadUnknown(thread_id)
 
 
 def is_in(thread_id: str, message_id: int) -> tuple[ColumnElement[bool], ...]:
-    """A message is named together with its thread: anybody can count, but not guess an address."""
+    """Conditions on `Message`: not deleted, and in this thread, since a message id alone can be guessed."""
     return col(Message.id) == message_id, col(Message.thread_id) == thread_id, col(Message.deleted).is_(None)
 
 
 async def answer(
     session: AsyncSession, thread: Thread, prompt_id: int, asked_by: int, *, tab: str, model: str
 ) -> StreamId:
-    """Add the reply to a message, with its first attempt and pending stream, which the tab of this name drives."""
+    """Add the reply to a message, with its first attempt; return its pending stream, which the named tab drives."""
     reply = Message(thread_id=thread.id, position=thread.last_position + 1, role=Role.ASSISTANT)
     thread.last_position += 1
     session.add(reply)
@@ -208,7 +208,7 @@ async def _attempt(session: AsyncSession, thread: Thread, reply: Message, attemp
 
 
 def with_attempt(query: Select[*Ts]) -> Select[*Ts]:
-    """The query with a message's thread, and its current attempt if it has one, beside the message."""
+    """The query, from messages joined with their thread, and with their current attempt if they have one."""
     return (
         query.select_from(Message)
         .join(Thread, col(Thread.id) == col(Message.thread_id))

@@ -1,7 +1,7 @@
-"""Members: who belongs to a thread, how they come and go, and who finds it at all.
+"""Members: who belongs to a thread, how they join and leave, and who finds it at all.
 
-Each function takes the caller's session, and raises the thread's version and its access version, so that open tabs
-hear of it with everything else that is new.
+Each change raises the thread's version, and its access version if it changes what anybody may do, so that open tabs get
+it with everything else that is new.
 """
 
 import secrets
@@ -23,17 +23,17 @@ from chat_app.threads.versions import next_version, raise_version
 from tributary_streams import clean, utc_now
 
 INVITE_BYTES = 16
-"""Random bits of an invite's secret, in bytes: 128 bits cannot be guessed."""
+"""Random bytes of an invite's secret: 128 bits cannot be guessed."""
 INVITES = 20
-"""Invites of one thread that can be open at once."""
+"""Open invites that one thread can have at once."""
 LONGEST_INVITE = timedelta(days=365)
 INVITABLE: Set[MemberRole] = frozenset({MemberRole.MEMBER, MemberRole.VIEWER})
-"""What an invite can make of somebody: there is one owner, who hands a thread over by name."""
+"""Roles that an invite can give. A thread has one owner, who can hand it over to a member."""
 
 
 @dataclass(frozen=True)
 class MemberView:
-    """A member as the others see them."""
+    """A member as the readers of the thread see them; `hue` is in degrees."""
 
     user_id: int
     name: str
@@ -43,7 +43,7 @@ class MemberView:
 
 @dataclass(frozen=True)
 class InviteView:
-    """An open invite as the owner sees it again: never its secret."""
+    """An open invite as the owner sees it later: without its secret."""
 
     id: int
     role: MemberRole
@@ -57,7 +57,7 @@ class Members:
         self._changes = changes
 
     async def listed(self, who: Identity, thread_id: str) -> tuple[list[MemberView], list[InviteView]]:
-        """A thread's members, the owner first and then by name; and its open invites, for whoever may share it.
+        """A thread's members, the owner first and then by name, and its open invites if this person may share it.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -66,7 +66,7 @@ class Members:
             return await _members(session, thread_id, who.user_id), await _invites(session, thread_id, who.user_id)
 
     async def set_visibility(self, who: Identity, thread_id: str, visibility: Visibility) -> None:
-        """Say who finds a thread besides its members.
+        """Set who finds a thread besides its members.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -77,12 +77,12 @@ class Members:
             thread.visibility = visibility
 
     async def invite(self, who: Identity, thread_id: str, role: MemberRole, lasts: timedelta) -> tuple[InviteView, str]:
-        """Make an invite; return it and its secret, which is seen this once.
+        """Make an invite; return it and its secret, which is shown only this once.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not share it.
-            SharingRefused: it cannot give that role or last that long, or there are too many.
+            SharingRefused: an invite cannot give that role or last that long, or there are too many.
         """
         if role not in INVITABLE or not timedelta() < lasts <= LONGEST_INVITE:
             msg = f"An invite makes somebody a member or a viewer, and lasts {LONGEST_INVITE.days} days at most."
@@ -99,7 +99,7 @@ class Members:
             return InviteView(made.id or 0, role, made.expires), secret
 
     async def withdraw(self, who: Identity, thread_id: str, invite_id: int) -> None:
-        """Let an invite bring nobody any more; who came by it stays.
+        """Withdraw an invite; members who joined by it stay.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -110,15 +110,15 @@ class Members:
             await _withdraw(session, thread_id, invite_id)
 
     async def join(self, who: Identity, secret: str) -> str:
-        """Become a member by an invite, or more of one than before; return the thread's id.
+        """Join a thread by an invite, or turn from viewer to member by it; return the thread's id.
 
         Raises:
-            InviteUnknown: there is no such invite any more.
+            InviteUnknown: there is no such open invite, or its thread is deleted.
         """
         query = select(Invite).where(col(Invite.hash) == hash_of(clean(secret)), *_is_open())
         async with self._changes.write() as session:
             found = (await session.execute(query)).scalar_one_or_none()
-            # The version first: it puts joining and withdrawing in line.
+            # The version first: it locks the thread, so that joining and withdrawing take turns.
             if found is None or not await raise_version(session, found.thread_id, col(Thread.deleted).is_(None)):
                 raise InviteUnknown
             await session.refresh(found)
@@ -133,11 +133,11 @@ class Members:
             return found.thread_id
 
     async def leave(self, who: Identity, thread_id: str) -> None:
-        """Be a member no more; an owner hands the thread over first.
+        """Stop being a member; an owner has to hand the thread over first.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
-            NotPermitted: they own it.
+            NotPermitted: they own it, or are not a member.
         """
         async with self._changes.write() as session:
             await next_version(session, thread_id, who.user_id, may(Verb.LEAVE, who.user_id))
@@ -145,12 +145,12 @@ class Members:
             await _remove(session, thread_id, who.user_id)
 
     async def remove(self, who: Identity, thread_id: str, member_id: int) -> None:
-        """Make somebody a stranger to a thread; the invite by which they came is withdrawn with them.
+        """Remove a member from a thread, and withdraw the invite by which they joined.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not share it.
-            SharingRefused: the owner cannot be removed.
+            SharingRefused: that person is the owner, or not a member.
         """
         async with self._changes.write() as session:
             await _shared_anew(session, thread_id, who.user_id)
@@ -160,12 +160,12 @@ class Members:
             await _remove(session, thread_id, member_id)
 
     async def set_role(self, who: Identity, thread_id: str, member_id: int, role: MemberRole) -> None:
-        """Make a member a viewer or a viewer a member.
+        """Make a member a viewer, or a viewer a member.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not share it.
-            SharingRefused: that is not to be had for this person.
+            SharingRefused: that role cannot be given, or that person is the owner or not a member.
         """
         if role not in INVITABLE:
             msg = "There is one owner. Hand the thread over instead."
@@ -180,7 +180,7 @@ class Members:
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not share it.
-            SharingRefused: that is nobody of the thread.
+            SharingRefused: that person is the owner already, or not a member.
         """
         async with self._changes.write() as session:
             thread = await _shared_anew(session, thread_id, who.user_id)
@@ -190,7 +190,7 @@ class Members:
 
 
 async def _members(session: AsyncSession, thread_id: str, user_id: int) -> list[MemberView]:
-    """A thread's members, for whom may read it: the owner first, then by name.
+    """A thread's members, the owner first and then by name, if this person may read it.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
@@ -208,7 +208,7 @@ async def _members(session: AsyncSession, thread_id: str, user_id: int) -> list[
 
 
 async def _invites(session: AsyncSession, thread_id: str, user_id: int) -> list[InviteView]:
-    """A thread's open invites, for whom may share it, the one that lasts longest first; nothing for anybody else."""
+    """A thread's open invites, the one that lasts longest first; none if this person may not share it."""
     query = (
         select(Invite)
         .join(Thread, col(Thread.id) == col(Invite.thread_id))

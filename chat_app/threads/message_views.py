@@ -1,4 +1,7 @@
-"""Message views: messages as a page or an API client sees them. Permission is part of each query."""
+"""Message views: messages as a page or an API client sees them.
+
+Only `message_view` checks permission. Callers of the other functions check it before.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +17,17 @@ from chat_app.threads.access import Verb, may
 from tributary_streams import Stream, StreamId, StreamStatus, read_text
 
 NEWEST = 100
-"""Messages that a page shows at first, and that it gets at a time when its reader scrolls back."""
+"""Messages that a page shows at first, and that it gets each time its reader scrolls back."""
 
 
 @dataclass(frozen=True)
 class MessageView:
-    """A message as its page needs it; `status` is None for a person's.
+    """A message as its page needs it; `status` is None for a person's message.
 
-    `text` is what is stored as a whole: all of an ended message; of a continuation under way, what it adds to.
-    `version` is that of the text: of a reply's, from 1; of a person's, how often they have edited it. `thread_version`
-    is the thread's at the last change. `length` is the code points that are stored by now, and `base` where the current
-    stream's text begins among them.
+    `text` is the text in the message's row: all of an ended message; for a continuation under way, what it adds to.
+    `version` is the text's version: for a reply from 1, for a person's message how often they have edited it.
+    `thread_version` is the thread's version at the last change. `length` is the code points stored so far, and `base`
+    the offset among them at which the current stream's text begins. `author_id` and `asked_by` are 0 for nobody.
     """
 
     id: int
@@ -46,17 +49,18 @@ class MessageView:
 
     @property
     def name(self) -> str:
-        """What the page calls the text in this row: another version is another text."""
+        """The page's name for this text; each version is a text of its own."""
         return f"{self.id}.{self.version}"
 
     @property
     def is_live(self) -> bool:
-        """Whether a model is still to write, or writing."""
+        """Whether this is a reply that is still to be written, or being written."""
         return self.status is not None and not self.status.is_terminal
 
 
 async def first_unread(session: AsyncSession, thread_id: str, user_id: int) -> int | None:
-    """The first message of a thread that others have added since this person read it; None if they never did."""
+    """Id of the first message that others added after this person last read the thread; None if there is none, or they
+    never read it."""
     query = (
         select(func.min(col(Message.id)))
         .join(ReadReceipt, col(ReadReceipt.thread_id) == col(Message.thread_id))
@@ -74,7 +78,7 @@ async def first_unread(session: AsyncSession, thread_id: str, user_id: int) -> i
 async def newest_messages(
     session: AsyncSession, thread_id: str, limit: int = NEWEST, *, before: int | None = None
 ) -> list[MessageView]:
-    """The newest messages of a thread, or the newest before a position, oldest of them first."""
+    """The newest messages of a thread, or the newest before a position, in order."""
     query = _messages(thread_id).where(col(Message.deleted).is_(None))
     if before is not None:
         query = query.where(col(Message.position) < before)
@@ -85,9 +89,9 @@ async def newest_messages(
 async def page_of_messages(
     session: AsyncSession, thread_id: str, *, before: int | None = None
 ) -> tuple[list[MessageView], bool]:
-    """The newest messages of a thread, or those before a message's id, and whether there are earlier ones.
+    """The newest messages of a thread, or the newest before a message id, in order, and whether there are earlier ones.
 
-    Within a thread ids grow with positions; an id needs no message that is still there.
+    Within a thread ids grow with positions, so `before` may name a message that was deleted.
     """
     query = _messages(thread_id).where(col(Message.deleted).is_(None))
     if before is not None:
@@ -105,13 +109,13 @@ async def messages_after(session: AsyncSession, thread_id: str, position: int, l
 
 
 async def messages_changed_since(session: AsyncSession, thread_id: str, version: int) -> list[MessageView]:
-    """The messages of a thread that are new, otherwise or deleted since `version`, in order."""
+    """The messages of a thread that were added, changed or deleted after `version`, in order."""
     query = _messages(thread_id).where(col(Message.version) > version).order_by(col(Message.position))
     return [_message_view(*row) for row in (await session.execute(query)).all()]
 
 
 async def message_view(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> MessageView:
-    """One message that this person may read, named with its thread: anybody can count.
+    """One message that this person may read, named with its thread, because message ids can be guessed.
 
     Raises:
         ThreadUnknown: there is no such message for this person.
@@ -127,7 +131,7 @@ async def message_view(session: AsyncSession, thread_id: str, message_id: int, u
 
 
 async def with_stored_text(session: AsyncSession, message: MessageView) -> MessageView:
-    """The message with all that is stored of its text by now, in the same transaction in which it was read."""
+    """The message with all its text stored so far; the session must be the one in which the message was read."""
     if not message.is_live or message.stream_id is None:
         return message
     text = message.text[: message.base] + await read_text(session, message.stream_id)
@@ -135,7 +139,7 @@ async def with_stored_text(session: AsyncSession, message: MessageView) -> Messa
 
 
 async def authors(session: AsyncSession, messages: Sequence[MessageView]) -> dict[int, tuple[str, int]]:
-    """Names and hues of those who wrote these messages, by user id."""
+    """Names and hues of the authors of these messages, by user id."""
     return await people(session, sorted({message.author_id for message in messages}))
 
 
@@ -163,7 +167,7 @@ def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
 
 def _message_view(message: Message, attempt: Attempt | None, stream: Stream | None) -> MessageView:
     assert message.id is not None
-    if message.deleted is not None:  # what can be undone is still there, and for nobody to see
+    if message.deleted is not None:  # while this can be undone the text is there, but nobody may see it
         attempt = stream = None
     text = "" if message.deleted is not None else message.text
     base = attempt.base if attempt else 0

@@ -1,6 +1,5 @@
-"""Messages: posted, edited, deleted, restored, read and exported."""
+"""Messages: post, edit, delete, restore, read and export them."""
 
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -25,32 +24,31 @@ from chat_app.refusals import MessageRefused, MessageTooLong, NotNow, ThreadUnkn
 from chat_app.threads import message_views, reply_views, thread_views
 from chat_app.threads.access import Verb, may, may_delete_message, may_edit_message
 from chat_app.threads.attempts import answer, end_quietly, is_in, message_refusal, with_attempt
+from chat_app.threads.mentions import MENTION, mentions_ai
 from chat_app.threads.message_views import NEWEST, MessageView
 from chat_app.threads.reply_views import AttemptView
 from chat_app.threads.threads import TOO_LATE
 from chat_app.threads.versions import next_version, raise_version
 from tributary_streams import Stream, StreamId, clean, read_text, utc_now
 
-MENTION = re.compile(r"(?<![\w.@/+-])@gpt(?![\w-]|[.@]\w)", re.IGNORECASE)
-"""`@gpt` as a word of its own; not in an address, a path or a longer name."""
 MAX_TEXT = 16_000
-"""Characters of a message."""
+"""Characters of a message at most."""
 TITLE_LENGTH = 60
-"""Characters of a title made from a first message."""
+"""Characters of a title that is made from a first message, at most."""
 MAX_EDITS = 9_999
-"""How often a message can be edited: a page's name of a text has four digits for it."""
+"""How often a message can be edited: the page's name of a text has four digits for it."""
 
 
 EXPORTED_AT_ONCE = 50
-"""Messages of a thread that are read, and held in memory, together."""
+"""Messages of a thread that are read, and held in memory, at a time."""
 
 Exported = tuple[MessageView, str, list[AttemptView]]
-"""A message with its text, its author's name ("" of a reply), and the attempts at it (none of a person's)."""
+"""A message with its text, its author's name ("" for a reply), and the attempts at it (none for a person's message)."""
 
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that is stored, the stream that will answer it, if one will, and whether it was not stored before."""
+    """A stored message, the stream that will answer it, if any, and whether this call stored it."""
 
     message_id: int
     stream_id: StreamId | None
@@ -71,12 +69,12 @@ class Messages:
         on_delete: Callable[[Sequence[StreamId]], None],
     ) -> None:
         """Args:
-        changes: where they are stored.
-        rates: how many a person may send.
-        model: the name of the model that answers where the thread names none.
-        begin: called with the stream of each reply that is asked for, once that is committed.
-        on_post: told the thread and the author of each message that is sent.
-        on_delete: told the streams that nobody reads any more, once that is committed.
+        changes: where messages are stored.
+        rates: how many messages a person may send.
+        model: the name of the model that answers if the thread names none.
+        begin: called with the stream of each new reply, once it is committed.
+        on_post: called with the thread id and the author's user id of each message that is sent.
+        on_delete: called with the streams of deleted messages, once the deletion is committed.
         """
         self._changes = changes
         self._rates = rates
@@ -96,51 +94,51 @@ class Messages:
         address: str | None = "",
         asks: bool | None = None,
     ) -> Posted:
-        """Store a message, then let the AI answer where it is asked: the model is called only after the commit.
+        """Store a message, then let the AI answer if it is asked: the model is called only after the commit.
 
-        A message that is known by its nonce is not counted again, and never refused. `tab` names the tab that will
-        drive the reply. `address` counts against its network's share, "" against none; None is for what the server does
-        by itself, which is not counted. `asks` says whether the AI is asked, whatever the text and the thread's mode
-        say.
+        The same nonce again is the same message, which is not stored or counted again. `tab` names the tab that will
+        drive the reply. `address` counts against the limit of its network, "" against none; None is for messages of the
+        server itself, which are not counted. `asks` says whether the AI is asked; None leaves it to the text and the
+        thread's mode.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
             NotPermitted: they may not write, or not ask the AI, in it.
             MessageRefused: the text cannot be posted.
-            TooMuch: it has to wait.
+            TooMuch: a rate limit is reached.
         """
         async with self._changes.write() as session:
             posted = await post(
                 session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model, asks=asks
             )
             if posted.is_new and address is not None:
-                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+                await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
         self._on_post(thread_id, who.user_id)
         if posted.stream_id is not None:
             self._begin(posted.stream_id)
         return posted
 
     async def edit(self, who: Identity, thread_id: str, message_id: int, text: str, *, address: str = "") -> None:
-        """Give one's message another text, for everybody. It counts as a message, and the AI is not asked again.
+        """Change the text of one's message, for everybody. It counts as a message, and the AI is not asked again.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
             NotPermitted: it is not theirs, or they may not write any more.
-            MessageRefused: it cannot have this text.
-            TooMuch: it has to wait.
+            MessageRefused: the text cannot be posted, or the message was edited too often.
+            TooMuch: a rate limit is reached.
         """
         async with self._changes.write() as session:
             if await edit_message(session, thread_id, message_id, who.user_id, text):
-                await self._rates.message(who.user_id, address)  # a refusal takes the transaction back
+                await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
 
     async def delete(self, who: Identity, thread_id: str, message_id: int) -> None:
-        """Take a message away for everybody; if it is being written, its writer ends quietly.
+        """Delete a message for everybody; if it is being written, its writer ends quietly.
 
-        For a while it can be brought back.
+        For a while it can be restored.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
-            NotPermitted: it is not theirs to delete.
+            NotPermitted: they may not delete it.
         """
         query = with_attempt(select(Message)).where(*is_in(thread_id, message_id), may_delete_message(who.user_id))
         async with self._changes.write() as session:
@@ -175,9 +173,9 @@ class Messages:
     async def newest(
         self, who: Identity, thread_id: str, *, before: int | None = None, limit: int = NEWEST
     ) -> tuple[list[MessageView], dict[int, tuple[str, int]]]:
-        """The newest messages of a thread, or the newest before a position, in order, and the people who wrote them.
+        """The newest messages of a thread, or the newest before a position, in order, with their authors by user id.
 
-        The text of a reply under way is what is stored of it.
+        The text of a reply under way is what is stored so far.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -189,10 +187,10 @@ class Messages:
             return found, await message_views.authors(session, found)
 
     async def export(self, who: Identity, thread_id: str) -> AsyncGenerator[list[Exported]]:
-        """All messages of a thread in order, some at a time; each lot asks again whether this person may read it.
+        """Yield all messages of a thread in order, in batches; each batch checks again whether this person may read it.
 
         Raises:
-            ThreadUnknown: there is no such thread for this person, or not any more.
+            ThreadUnknown: there is no such thread for this person, or no longer.
         """
         position = 0
         while True:
@@ -209,7 +207,7 @@ class Messages:
             yield [(each, names.get(each.author_id, ""), attempts.get(each.id, [])) for each in found]
 
     async def text_of(self, who: Identity, thread_id: str, message_id: int, offset: int) -> tuple[MessageView, str]:
-        """A message, and its stored text from `offset` (code points) on, for a tab that has missed some.
+        """A message, and its stored text from `offset` (code points) on, for a tab that has missed a part.
 
         Raises:
             ThreadUnknown: there is no such message for this person.
@@ -220,13 +218,8 @@ class Messages:
         return message, message.text[offset:]
 
 
-def mentions_ai(text: str) -> bool:
-    """Whether a message asks the AI by name."""
-    return MENTION.search(text) is not None
-
-
 def check_text(text: str) -> str:
-    """A person's text as it is stored: cleaned, without blank edges.
+    """A person's text as it is stored: cleaned, and stripped of blanks at both ends.
 
     Raises:
         MessageRefused: it is blank or too long.
@@ -252,10 +245,10 @@ async def post(
     model: str,
     asks: bool | None = None,
 ) -> Posted:
-    """Store a message, and where it asks the AI the reply's message, attempt and pending stream with it.
+    """Store a message and, if it asks the AI, the reply's message, attempt and pending stream.
 
     The same nonce again is the same message: nothing is added, and no stream is returned. `tab` names the tab that will
-    drive the reply. `asks` says whether the AI is asked, whatever the text and the thread's mode say.
+    drive the reply. `asks` says whether the AI is asked; None leaves it to the text and the thread's mode.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
@@ -298,18 +291,18 @@ async def post(
 
 
 async def edit_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int, text: str) -> bool:
-    """Give one's message another text; False if it has that already. The AI is not asked again.
+    """Change the text of one's message; False if it has that text already. The AI is not asked again.
 
     Raises:
         ThreadUnknown: there is no such message for this person.
         NotPermitted: it is not theirs, or they may not write any more.
-        MessageRefused: it cannot have this text.
+        MessageRefused: the text cannot be posted, or the message was edited too often.
     """
     text = check_text(text)
     query = with_attempt(select(col(Message.id))).where(*is_in(thread_id, message_id), may_edit_message(user_id))
     if (await session.execute(query)).first() is None:
         raise await message_refusal(session, thread_id, message_id, user_id)
-    # From here on nobody else changes the thread until this transaction ends: of two edits at once none is lost.
+    # From here on nobody else changes the thread until this transaction ends: of two concurrent edits none is lost.
     thread = await next_version(session, thread_id, user_id, may(Verb.POST, user_id))
     message = await session.get_one(Message, message_id, populate_existing=True)
     if message.deleted is not None:

@@ -1,4 +1,7 @@
-"""Reply views: attempts, streams and timelines of replies. Permission is part of each query."""
+"""Reply views: attempts, streams and timelines of replies.
+
+Only `stream` and `stream_place` check permission. Callers of the other functions check it before.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +19,15 @@ from chat_app.threads.thread_views import thread_of
 from tributary_streams import Chunk, Stream, StreamId, StreamStatus, read_text
 
 TIMELINE_STEPS = 2000
-"""Steps of a timeline at most: of a reply stored by the delta, only some are told."""
+"""Steps of a timeline at most, or two more: of a reply that is stored delta by delta, only some are given."""
 BETWEEN_ATTEMPTS_MS = 1000
-"""Milliseconds of a timeline between what broke off and what went on from there."""
+"""Milliseconds of a timeline between an attempt that broke off and its continuation."""
 
 
 @dataclass(frozen=True)
 class AttemptView:
-    """One try at a reply. `version` is that of the reply's text which it began or went on with; `text` is its own part
-    of it, None where it was pruned."""
+    """One attempt at a reply. `version` is the version of the reply's text that it began or continued. `text` is its
+    own part of that text, None if it was pruned."""
 
     stream_id: StreamId
     version: int
@@ -48,7 +51,7 @@ class StreamPlace:
 
 @dataclass(frozen=True)
 class AttemptDetails:
-    """What an attempt at a reply took. Lengths are code points; of what has not happened, or was not told, None."""
+    """What an attempt at a reply took. `length` is in code points; None means not yet, or not known."""
 
     number: int
     kind: AttemptKind
@@ -70,7 +73,7 @@ Timeline = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class StreamView:
-    """One stream, with where it belongs. `text` is None where it was pruned; offsets are code points."""
+    """A stream, its thread and its message. `text` is None if it was pruned; `length` is in code points."""
 
     id: StreamId
     thread_id: str
@@ -87,7 +90,7 @@ class StreamView:
 
 
 async def stream_place(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamPlace:
-    """Where a stream belongs that this person may read, without its text.
+    """Where a stream that this person may read belongs, without its text.
 
     Raises:
         ThreadUnknown: there is no such stream for this person.
@@ -140,14 +143,14 @@ async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> St
 
 
 async def reply_to(session: AsyncSession, prompt_id: int) -> StreamId | None:
-    """The stream that answered a message at first, if one did."""
+    """The stream of the first attempt to answer a message, if there was one."""
     query = select(col(Attempt.stream_id)).where(col(Attempt.prompt_id) == prompt_id, col(Attempt.number) == 1)
     stream_id = (await session.execute(query)).scalar_one_or_none()
     return None if stream_id is None else StreamId(stream_id)
 
 
 async def attempts(session: AsyncSession, messages: Sequence[MessageView]) -> dict[int, list[AttemptView]]:
-    """All attempts at these replies, by message, the first one first, with what is stored of their texts."""
+    """All attempts at these replies by message id, the first one first, with their texts as stored so far."""
     replies = {message.id: message for message in messages if message.stream_id is not None}
     query = (
         select(Attempt, Stream)
@@ -182,7 +185,7 @@ async def attempts(session: AsyncSession, messages: Sequence[MessageView]) -> di
 
 
 async def version_text(session: AsyncSession, message: MessageView, version: int) -> str:
-    """The text of an earlier version of a reply, from its chunks; "" where these were pruned or it never was."""
+    """The text of a version of a reply, from its chunks; "" if these were pruned, or there is no such version."""
     streams = (
         select(col(Attempt.stream_id))
         .where(col(Attempt.message_id) == message.id, col(Attempt.version) == version)
@@ -193,7 +196,7 @@ async def version_text(session: AsyncSession, message: MessageView, version: int
 
 
 async def attempt_details(session: AsyncSession, message_id: int) -> list[AttemptDetails]:
-    """All attempts at a reply that was found for its reader before, the newest first."""
+    """Details of all attempts at a reply, the newest first."""
     query = (
         select(Attempt, Stream)
         .join(Stream, col(Stream.id) == col(Attempt.stream_id))
@@ -220,9 +223,9 @@ async def attempt_details(session: AsyncSession, message_id: int) -> list[Attemp
 
 
 async def timeline(session: AsyncSession, message_id: int, version: int) -> Timeline:
-    """How a version of a reply's text grew, by when its chunks were stored; [] where these were pruned.
+    """How a version of a reply's text grew, by the times at which its chunks were stored; [] if these were pruned.
 
-    Between a reply that broke off and its continuation a second passes, however long it was.
+    The pause before a continuation counts as `BETWEEN_ATTEMPTS_MS`, however long it was.
     """
     attempts = (
         select(Attempt, Stream)
@@ -238,7 +241,7 @@ async def timeline(session: AsyncSession, message_id: int, version: int) -> Time
             .order_by(col(Chunk.offset))
         )
         rows = (await session.execute(chunks)).all()
-        if sum(length for _, length, _ in rows) < stream.length:  # whichever of them are gone
+        if sum(length for _, length, _ in rows) < stream.length:  # some of them were pruned
             return []
         if not rows:
             continue
@@ -252,6 +255,6 @@ async def timeline(session: AsyncSession, message_id: int, version: int) -> Time
 
 
 def _thinned(steps: Timeline) -> Timeline:
-    """At most `TIMELINE_STEPS` of them, evenly, the last one among them."""
+    """The first step, the last, and evenly spread ones between, `TIMELINE_STEPS` of these at most."""
     apart = -(-len(steps) // TIMELINE_STEPS) or 1
     return steps[:1] + steps[1:-1][::apart] + steps[-1:] if len(steps) > 1 else []

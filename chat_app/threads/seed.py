@@ -24,7 +24,7 @@ TITLE = "Welcome to Tributary"
 
 @dataclass(frozen=True)
 class SeedMessage:
-    """What somebody says, after a pause in seconds that looks like typing."""
+    """A message of the seeded conversation; `pause` is the seconds before it, to look like typing."""
 
     speaker: str
     text: str
@@ -58,9 +58,9 @@ class Seed:
         written: Callable[[StreamId], Awaitable[None]],
     ) -> None:
         """Args:
-        database: where it is played if there is nothing else.
+        database: where it is played, if there is no thread.
         messages: posts what is said.
-        start: runs a coroutine beside everything else, under a name for the log.
+        start: runs a coroutine in the background, under a name for the log.
         written: waits for the end of a reply.
         """
         self._database = database
@@ -69,7 +69,7 @@ class Seed:
         self._written = written
 
     async def begin(self, tab: str) -> str | None:
-        """Begin the conversation, whose replies this tab drives; return its thread, or None where there is one."""
+        """Begin the conversation, driven by this tab; return its thread's id, or None if there is a thread already."""
         if (claimed := await claim(self._database)) is None:
             return None
         thread_id, speakers = claimed
@@ -86,9 +86,9 @@ class Seed:
 
 
 async def claim(database: Database) -> tuple[str, dict[str, int]] | None:
-    """Add the seeded thread and its people, and return its id and their ids; None where there is a thread already.
+    """Add the seeded thread and its people; return its id, and theirs by name; None if there is a thread already.
 
-    Of several claims at once, in one process or in two, one succeeds.
+    Of several concurrent claims, in one process or in two, one succeeds.
     """
     try:
         async with database.write() as session:

@@ -1,4 +1,7 @@
-"""Thread views: threads as a page or an API client sees them. Permission is part of each query."""
+"""Thread views: threads as a page or an API client sees them.
+
+Only `listed`, `with_title`, `find` and `thread_of` check permission. Callers of the other functions check it.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,16 +17,16 @@ from chat_app.threads.access import Verb, may
 from tributary_streams import LIVE_STATUSES, Stream, StreamId
 
 LISTED = 50
-"""Threads that the sidebar lists."""
+"""Threads that the sidebar lists at most."""
 LIVE = 1000
-"""Threads with a reply under way that the sidebars know of at most."""
+"""Threads with a reply under way that the sidebars mark at most."""
 FOUND = 20
 """Threads that a search finds at most."""
 
 
 @dataclass(frozen=True)
 class ThreadView:
-    """A thread without its messages."""
+    """A thread without its messages; `active` is the time of the last post."""
 
     id: str
     title: str
@@ -35,7 +38,7 @@ class ThreadView:
     active: datetime
 
     def looks_like(self, other: "ThreadView | None") -> bool:
-        """Whether a page that shows one of them need not be told of the other; of messages it is told otherwise."""
+        """Whether a page shows both alike: the same title, visibility and settings. Messages reach it separately."""
         return other is not None and self._shown == other._shown
 
     @property
@@ -44,7 +47,7 @@ class ThreadView:
 
 
 async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
-    """The threads in someone's sidebar, the most recently active first."""
+    """The threads in a person's sidebar, the most recently active first."""
     query = (
         select(Thread).where(may(Verb.LIST, user_id)).order_by(col(Thread.active).desc(), col(Thread.id)).limit(LISTED)
     )
@@ -52,7 +55,7 @@ async def listed(session: AsyncSession, user_id: int) -> list[ThreadView]:
 
 
 async def with_title(session: AsyncSession, user_id: int, words: str) -> list[ThreadView]:
-    """The threads that this person's sidebar may list and whose titles have these words, the latest active first."""
+    """Threads that this person may list and whose titles have all these words, the most recently active first."""
     query = select(Thread).where(
         may(Verb.LIST, user_id), *(col(Thread.title).icontains(word, autoescape=True) for word in words.split())
     )
@@ -85,9 +88,9 @@ async def listed_for_all(session: AsyncSession) -> list[ThreadView]:
 
 
 async def changed_since(session: AsyncSession, since: datetime, limit: int) -> list[tuple[ThreadView, set[int]]]:
-    """The threads that changed since then, the latest first, each with those whose sidebar alone lists it.
+    """The threads that changed at `since` or later, the latest first, each with its members if only they list it.
 
-    Nobody's does where a thread is open to all or deleted.
+    A thread that is open to all, or deleted, comes with nobody.
     """
     latest = select(Thread).where(col(Thread.changed) >= since).order_by(col(Thread.changed).desc()).limit(limit)
     changed = (await session.execute(latest)).scalars().all()
@@ -102,7 +105,7 @@ async def changed_since(session: AsyncSession, since: datetime, limit: int) -> l
 
 
 async def live_threads(session: AsyncSession) -> set[str]:
-    """The threads in which a reply is under way, whoever writes it; of very many, some."""
+    """The threads in which a reply is under way, in any process; `LIVE` at most."""
     query = (
         select(col(Message.thread_id))
         .join(
@@ -120,7 +123,7 @@ async def live_threads(session: AsyncSession) -> set[str]:
 async def read_positions(
     session: AsyncSession, user_ids: Collection[int], thread_ids: Collection[str]
 ) -> dict[tuple[int, str], int]:
-    """How far these people have read in these threads, where they have been, by both."""
+    """The positions up to which these people have read these threads, if at all, by user id and thread id."""
     if not user_ids or not thread_ids:
         return {}
     query = select(col(ReadReceipt.user_id), col(ReadReceipt.thread_id), col(ReadReceipt.position)).where(
@@ -131,7 +134,7 @@ async def read_positions(
 
 
 async def roles(session: AsyncSession, thread_id: str, user_id: int | None = None) -> dict[int, MemberRole]:
-    """The roles of a thread's members, or of this one alone."""
+    """The roles of a thread's members, or of this one alone, by user id."""
     query = select(col(Member.user_id), col(Member.role)).where(col(Member.thread_id) == thread_id)
     if user_id is not None:
         query = query.where(col(Member.user_id) == user_id)
@@ -157,12 +160,12 @@ async def thread_of(session: AsyncSession, stream_id: StreamId, user_id: int) ->
 
 
 async def thread(session: AsyncSession, thread_id: str) -> ThreadView:
-    """A thread as it is now, for whom it was found before."""
+    """A thread as it is now."""
     return _thread_view(await session.get_one(Thread, thread_id))
 
 
 def settings_of(thread: Thread) -> ThreadSettings:
-    """What is set for a thread's next replies."""
+    """A thread's settings for its next replies."""
     return ThreadSettings.model_construct(**{name: getattr(thread, name) for name in ThreadSettings.model_fields})
 
 

@@ -1,4 +1,4 @@
-"""Threads: created, found, renamed, configured, cleared, deleted and restored."""
+"""Threads: create, find, rename, configure, clear, delete and restore them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
@@ -21,7 +21,7 @@ from chat_app.threads.versions import next_version, raise_version
 from tributary_streams import LIVE_STATUSES, Stream, StreamId, utc_now
 
 MAX_TITLE = 120
-"""Characters of a title that a person gives."""
+"""Characters of a title that a person gives, at most."""
 TOO_LATE = "It is too late to undo that."
 
 
@@ -38,11 +38,12 @@ class Threads:
         seed: Callable[[str], Awaitable[str | None]],
     ) -> None:
         """Args:
-        changes: where they are stored.
-        rates: how many a person may begin.
-        models: the names that a thread may choose among.
-        on_delete: told the streams that nobody reads any more, once that is committed.
-        seed: begins the first conversation of an empty database, which this tab drives; None where there is none.
+        changes: where threads are stored.
+        rates: how many threads a person may begin.
+        models: the names of the models that a thread may choose.
+        on_delete: called with the streams of what was deleted, once the deletion is committed.
+        seed: begins the seeded conversation on an empty database, driven by the tab of this name; returns its thread's
+            id, or None if it does not begin.
         """
         self._changes = changes
         self._rates = rates
@@ -56,7 +57,7 @@ class Threads:
         On an empty database the seeded conversation begins, and this tab drives its replies.
 
         Raises:
-            TooMuch: a new one has to wait.
+            TooMuch: a new one would exceed a rate limit.
         """
         found = await self._newest(who) or await self._seed(tab) or await self._newest(who)
         return found or await self.create(who, address=address)
@@ -88,12 +89,12 @@ class Threads:
         visibility: Visibility = Visibility.OPEN,
         settings: ThreadSettings | None = None,
     ) -> str:
-        """Begin a thread; return its id. `address` counts against its network's share, "" against none.
+        """Begin a thread; return its id. `address` counts against the limit of its network, "" against none.
 
         Raises:
             TitleRefused: it is too long.
             SettingRefused: there is no such model.
-            TooMuch: it has to wait.
+            TooMuch: a rate limit is reached.
         """
         settings = settings or ThreadSettings()
         self._check(settings)
@@ -139,7 +140,7 @@ class Threads:
             raise SettingRefused(msg)
 
     async def clear(self, who: Identity, thread_id: str) -> None:
-        """Take all messages of a thread away for everybody; replies under way end quietly.
+        """Delete all messages of a thread for everybody and for good; replies under way end quietly.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -152,7 +153,7 @@ class Threads:
         self._on_delete(stream_ids)
 
     async def delete(self, who: Identity, thread_id: str) -> None:
-        """Take a thread away for everybody; replies under way end quietly. For a while it can be brought back.
+        """Delete a thread for everybody; replies under way end quietly. For a while it can be restored.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -169,7 +170,7 @@ class Threads:
         """Bring back a thread that this person has just deleted; replies that were under way have been stopped.
 
         Raises:
-            NotNow: it is gone for good, or was not this person's.
+            NotNow: it is gone for good, is not deleted, or this person may not restore it.
         """
         async with self._changes.write() as session:
             if not await raise_version(session, thread_id, may_restore(who.user_id)):
@@ -221,7 +222,7 @@ async def create(
 
 
 async def _take_messages(session: AsyncSession, thread: Thread) -> list[StreamId]:
-    """Delete all messages of a thread for good; return the streams whose rows are to follow them."""
+    """Delete all messages of a thread for good; return their streams, whose rows are removed later."""
     here = col(Message.thread_id) == thread.id
     all_of_it = select(col(Message.id)).where(here)
     gone = delete(Attempt).where(col(Attempt.message_id).in_(all_of_it)).returning(col(Attempt.stream_id))

@@ -1,7 +1,7 @@
 """Thread versions: each change of a thread raises its version and stamps the messages that it changes.
 
-So "what has changed since" is one indexed query. To raise the version first also puts writers of one thread in line, so
-that positions follow commits.
+So "what has changed since" is one indexed query. Raising the version first also locks the thread: its writers take
+turns, so that positions are in commit order.
 """
 
 from sqlalchemy import ColumnElement, select, update
@@ -16,15 +16,15 @@ from tributary_streams import utc_now
 async def next_version(
     session: AsyncSession, thread_id: str, user_id: int, is_permitted: ColumnElement[bool]
 ) -> Thread:
-    """The thread, about to be changed by this person: nobody else can until the transaction ends.
+    """Raise a thread's version for a change by this person; return the thread, locked until the transaction ends.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
-        NotPermitted: it is not permitted to them.
+        NotPermitted: they may not do that.
     """
     permitted = select(Thread).where(col(Thread.id) == thread_id, is_permitted)
     if await raise_version(session, thread_id, is_permitted):
-        # Asked again: on PostgreSQL who stood in line for the row was let through by who was a member before that.
+        # Check again: on PostgreSQL an update that waited for the row was checked against the members before the wait.
         thread = (await session.execute(permitted.execution_options(populate_existing=True))).scalar_one_or_none()
         if thread is not None:
             return thread
@@ -32,7 +32,7 @@ async def next_version(
 
 
 async def raise_version(session: AsyncSession, thread_id: str, *conditions: ColumnElement[bool]) -> int:
-    """The thread's new version; 0 if there is no thread of which the conditions hold."""
+    """Raise a thread's version and return it; 0 if there is no such thread that meets the conditions."""
     raised = (
         update(Thread)
         .where(col(Thread.id) == thread_id, *conditions)

@@ -1,9 +1,9 @@
-/** What is shown for some seconds. */
+/** A toast: what is shown for some seconds. */
 
 import { createElement, useEffect, useRef, useState } from "react";
 
 /** Shows its children until `ms` have passed, then calls `onOver`; while the pointer or the focus is in it, it stays. */
-export function Passing({ ms, className, onOver, children }) {
+export function Toast({ ms, className, onOver, children }) {
   const [isHeld, setIsHeld] = useState(false);
   const over = useRef(onOver);
   useEffect(() => {

@@ -1,13 +1,13 @@
 /**
- * Tidings: how somebody who does not see the transcript learns what is new in it.
+ * How somebody who does not see the transcript learns what is new in it: by screen reader, title and notification.
  *
  * A screen reader is told when a message comes, when a reply begins and when it has ended, and never its deltas. The
- * tab's title counts what came while nobody looked. Who wants to gets a notice of the system when a reply that they
- * asked for has ended meanwhile.
+ * tab's title counts what came while nobody looked. A person who wants it gets a notification of the system when a
+ * reply that they asked for has ended meanwhile.
  */
 
 import { createElement as h, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { createNews } from "$/public/news.js";
+import { createRowEvents } from "$/public/row_events.js";
 import { useEntries } from "$/public/transcript_feed.js";
 
 const WANTED = "tributary:notices";
@@ -18,7 +18,7 @@ const looksElsewhere = () => document.visibilityState === "hidden" || !document.
 
 const filled = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
-// Notices ------------------------------------------------------------------------------------------------------------
+// Notifications ------------------------------------------------------------------------------------------------------
 
 const listeners = new Set();
 
@@ -46,8 +46,8 @@ function subscribe(listener) {
   return () => listeners.delete(listener);
 }
 
-/** The button that asks for notices, where the browser has them and they are not forbidden. */
-export function NoticeButton({ words, icons, className }) {
+/** The button that asks for notifications, where the browser has them and they are not forbidden. */
+export function NotificationButton({ words, icons, className }) {
   const isWanted = useSyncExternalStore(subscribe, areWanted, () => false);
   const isPossible = useSyncExternalStore(
     subscribe,
@@ -57,7 +57,7 @@ export function NoticeButton({ words, icons, className }) {
   if (!isPossible) return null;
   return h(
     "button",
-    { type: "button", className: `notice-button ${className}`, "aria-pressed": isWanted, "aria-label": words.notices, title: words.notices, onClick: toggle },
+    { type: "button", className: `notification-button ${className}`, "aria-pressed": isWanted, "aria-label": words.notifications, title: words.notifications, onClick: toggle },
     h(
       "svg",
       { viewBox: "0 0 24 24", className: "composer-icon composer-icon-large", "aria-hidden": true },
@@ -69,10 +69,10 @@ export function NoticeButton({ words, icons, className }) {
 function notify(title, body, thread) {
   if (!areWanted()) return;
   try {
-    const notice = new Notification(title, { body, tag: thread, icon: "/favicon.svg" });
-    notice.onclick = () => {
+    const notification = new Notification(title, { body, tag: thread, icon: "/favicon.svg" });
+    notification.onclick = () => {
       window.focus();
-      notice.close();
+      notification.close();
     };
   } catch {
     // On some phones only a service worker may show one.
@@ -95,11 +95,11 @@ function useTitle(title, brand, mark) {
 }
 
 /** Watches the rows of a thread; shows nothing to the eye. */
-export function Tidings({ thread, title, isLoaded, me, people, words }) {
+export function BrowserNotifications({ thread, title, isLoaded, me, people, words }) {
   const entries = useEntries();
   const [said, setSaid] = useState("");
   const [missed, setMissed] = useState({ count: 0, isDone: false });
-  const news = useRef({ thread: "", look: () => [] });
+  const events = useRef({ thread: "", look: () => [] });
   const tell = useCallback(
     ({ kind, author, status, isMine }) => {
       const name = people[author]?.name ?? words.someone;
@@ -113,9 +113,9 @@ export function Tidings({ thread, title, isLoaded, me, people, words }) {
   );
   useEffect(() => {
     if (!isLoaded || !me) return;
-    if (news.current.thread !== thread) news.current = { thread, look: createNews().look };
-    const found = news.current.look(
-      entries.map(([row]) => row),
+    if (events.current.thread !== thread) events.current = { thread, look: createRowEvents().look };
+    const found = events.current.look(
+      entries.map(({ row }) => row),
       me,
     );
     if (found.length === 0) return;
@@ -140,5 +140,5 @@ export function Tidings({ thread, title, isLoaded, me, people, words }) {
     };
   }, [thread]);
   useTitle(title, words.brand, `${missed.isDone ? "✓ " : ""}${missed.count > 0 ? `(${missed.count}) ` : ""}`);
-  return h("p", { id: "tidings", role: "status", className: "sr-only" }, said);
+  return h("p", { id: "browser-notifications", role: "status", className: "sr-only" }, said);
 }
