@@ -47,14 +47,14 @@ _running = AtOnce(HANDLERS_AT_ONCE)
 class Row(NamedTuple):
     """A message as the page lists it. Rows travel as frames, see `Live.r`.
 
-    On the wire it is an array and not an object: a hundred rows must stay near 3 KB. JavaScript has the order of the
-    fields from here, by assets/shared.js (`make shared`); so it does of the other named tuples below.
+    It is sent as an array, not as an object, because a hundred rows must stay near 3 KB. JavaScript gets the order of
+    the fields from assets/shared.js, which `make shared` makes from this class and the other named tuples below.
     """
 
     message: int
     """The message's id. With `version` it names the text that the page shows in the row, as "message.version"."""
     author: int
-    """A key of `Transcript.people`; of a reply, which has none, minus who asked for it."""
+    """A key of `Transcript.people`; for a reply, which has no author, minus the person who asked for it."""
     at: int
     """Seconds since the epoch."""
     status: str
@@ -62,7 +62,7 @@ class Row(NamedTuple):
     version: int
     """The newest version of the text; for a person's message, how often it was edited."""
     reason: str
-    """The sentence a person reads when a reply ended otherwise than well."""
+    """The sentence that says why a reply ended early."""
 
 
 RowFrame = tuple[Literal["page", "news", "earlier"], list[Row], list[int], bool]
@@ -79,20 +79,20 @@ class Person:
 
 
 class SidebarRow(NamedTuple):
-    """A thread as the sidebar lists it; an array on the wire too."""
+    """A thread as the sidebar lists it; also sent as an array."""
 
     thread: str
     title: str
     active: int
     """Seconds since the epoch."""
     unread: int
-    """How much has come since this person was there."""
+    """How many messages have come since this person was there."""
     live: int
     """1 while a reply is under way, else 0."""
 
 
 class PersonHere(NamedTuple):
-    """Somebody who is on the thread; an array on the wire too."""
+    """Somebody who is on the thread; also sent as an array."""
 
     person: int
     name: str
@@ -291,7 +291,7 @@ class Transcript(rx.State):
 
 
 def fields_of(kind: type[tuple[Any, ...]], row: rx.Var[Any]) -> Any:
-    """The fields of a named tuple that a var holds, as vars, in one of its kind."""
+    """A named tuple of this kind whose fields are vars: those of the tuple that `row` holds."""
     parts = row.to(list)
     return kind(*(parts[place].to(of) for place, of in enumerate(get_type_hints(kind).values())))
 

@@ -23,7 +23,7 @@ class Entry:
 
     row: Row
     leads: bool
-    """Whether it names its author, or goes on under the name above it."""
+    """Whether it shows its author's name; if not, it continues under the name above it."""
     dated: bool
     """Whether it is the first of its day."""
     above: int
@@ -171,7 +171,7 @@ class _Toast(rx.Component):
 
 
 def toast(*children: rx.Component, seconds: float, on_over: Any, **props: Any) -> rx.Component:
-    """Shows its children for some seconds, longer while somebody is at them; then `on_over()` is called."""
+    """Shows its children for some seconds, longer while they have the pointer or the focus; then calls `on_over()`."""
     return _Toast.create(*children, ms=round(seconds * 1000), on_over=on_over, **props)
 
 

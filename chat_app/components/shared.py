@@ -1,4 +1,4 @@
-"""What the page's JavaScript has from Python: assets/shared.js, which `python -m chat_app.components.shared` writes."""
+"""The constants that JavaScript shares with Python: `python -m chat_app.components.shared` writes assets/shared.js."""
 
 import json
 from pathlib import Path
