@@ -1,6 +1,6 @@
 /** The list of threads: sorted and grouped by day, narrowed as somebody types, with marks of what is new and what runs. */
 
-import { createElement, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { createElement, memo, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import { SIDEBAR_ROW } from "$/public/shared.js";
 import { grouped, matching, merged } from "$/public/sidebar_rows.js";
@@ -83,7 +83,7 @@ export const ThreadList = memo(function ThreadList({ threads, fresh, found, curr
   useEffect(() => {
     asked.current = onSearch;
   });
-  const sought = useDeferredValue(query.trim());
+  const sought = query.trim(); // not deferred: Enter chooses the first of what is listed
   useEffect(() => {
     document.addEventListener("keydown", focusSearch);
     return () => document.removeEventListener("keydown", focusSearch);

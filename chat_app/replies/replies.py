@@ -1,6 +1,7 @@
 """Replies: stop, retry, continue and inspect them."""
 
 from chat_app.data.changes import Changes
+from chat_app.data.models import AttemptKind
 from chat_app.people.identity import Identity
 from chat_app.people.limits import Rates
 from chat_app.replies.writers import Writers
@@ -58,13 +59,7 @@ class Replies:
             NotNow: it is being answered, or `after` is given and is not its newest stream.
             TooMuch: a rate limit is reached.
         """
-        async with self._changes.write() as session:
-            stream_id = await attempts.retry(
-                session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
-            )
-            await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
-        self._writers.begin(stream_id)
-        return stream_id
+        return await self._again(AttemptKind.RETRY, who, thread_id, message_id, tab, address, after)
 
     async def go_on(
         self,
@@ -84,9 +79,21 @@ class Replies:
             NotNow: it is being answered, is complete, or `after` is given and is not its newest stream.
             TooMuch: a rate limit is reached.
         """
+        return await self._again(AttemptKind.CONTINUE, who, thread_id, message_id, tab, address, after)
+
+    async def _again(
+        self,
+        kind: AttemptKind,
+        who: Identity,
+        thread_id: str,
+        message_id: int,
+        tab: str,
+        address: str,
+        after: StreamId | None,
+    ) -> StreamId:
         async with self._changes.write() as session:
-            stream_id = await attempts.continue_reply(
-                session, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
+            stream_id = await attempts.answer_again(
+                session, kind, thread_id, message_id, who.user_id, tab=tab, model=self._model, after=after
             )
             await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
         self._writers.begin(stream_id)

@@ -25,8 +25,9 @@ from tributary_streams import (
 Ts = TypeVarTuple("Ts")
 
 
-async def retry(
+async def answer_again(
     session: AsyncSession,
+    kind: AttemptKind,
     thread_id: str,
     message_id: int,
     user_id: int,
@@ -35,71 +36,36 @@ async def retry(
     model: str,
     after: StreamId | None = None,
 ) -> StreamId:
-    """Answer again, in a new version; the earlier versions stay. Return the new stream.
+    """Add an attempt to a reply that has ended, and return its pending stream.
+
+    A retry is a new version, and the earlier versions stay; a continuation goes on from the text that is there.
 
     Raises:
         ThreadUnknown: there is no such reply for this person.
-        NotPermitted: they may not retry it.
-        NotNow: it is being answered, or `after` is given and is not its newest attempt.
+        NotPermitted: they may not retry or continue it.
+        NotNow: it is being answered, it is complete (of a continuation), or `after` is given and is not its newest
+            stream.
     """
-    thread, reply, attempt, _ = await _ended_reply(session, thread_id, message_id, user_id, Verb.RETRY, after)
-    reply.text = ""
-    return await _attempt(
-        session,
-        thread,
-        reply,
-        Attempt(
-            message_id=message_id,
-            number=attempt.number + 1,
-            version=attempt.version + 1,
-            kind=AttemptKind.RETRY,
-            stream_id="",
-            prompt_id=attempt.prompt_id,
-            asked_by=user_id,
-            tab=tab,
-        ),
-        model,
-    )
-
-
-async def continue_reply(
-    session: AsyncSession,
-    thread_id: str,
-    message_id: int,
-    user_id: int,
-    *,
-    tab: str,
-    model: str,
-    after: StreamId | None = None,
-) -> StreamId:
-    """Let the model go on from the text that is there. Return the new stream.
-
-    Raises:
-        ThreadUnknown: there is no such reply for this person.
-        NotPermitted: they may not continue it.
-        NotNow: it is being answered, is complete, or `after` is given and is not its newest attempt.
-    """
-    thread, reply, attempt, stream = await _ended_reply(session, thread_id, message_id, user_id, Verb.CONTINUE, after)
-    if stream.status is StreamStatus.DONE and not stream.reason:
+    is_retry = kind is AttemptKind.RETRY
+    verb = Verb.RETRY if is_retry else Verb.CONTINUE
+    thread, reply, attempt, stream = await _ended_reply(session, thread_id, message_id, user_id, verb, after)
+    if is_retry:
+        reply.text = ""
+    elif stream.status is StreamStatus.DONE and not stream.reason:
         msg = "This reply is complete."
         raise NotNow(msg)
-    return await _attempt(
-        session,
-        thread,
-        reply,
-        Attempt(
-            message_id=message_id,
-            number=attempt.number + 1,
-            version=attempt.version,
-            base=len(reply.text),
-            kind=AttemptKind.CONTINUE,
-            stream_id="",
-            prompt_id=attempt.prompt_id,
-            asked_by=user_id,
-            tab=tab,
-        ),
-        model,
+    again = Attempt(
+        message_id=message_id,
+        number=attempt.number + 1,
+        version=attempt.version + is_retry,
+        base=len(reply.text),
+        kind=kind,
+        stream_id="",
+        prompt_id=attempt.prompt_id,
+        asked_by=user_id,
+        tab=tab,
     )
+    return await _attempt(session, thread, reply, again, model)
 
 
 async def stoppable(session: AsyncSession, thread_id: str, message_id: int, user_id: int) -> StreamId:
