@@ -28,8 +28,8 @@ from chat_app import services as services_module
 from chat_app import state as state_module
 from chat_app.api.app import create_api
 from chat_app.api.asking import running as asked_services
-from chat_app.components.details_dialog import Details
-from chat_app.components.share_dialog import Sharing
+from chat_app.components.dialogs.details_dialog import Details
+from chat_app.components.dialogs.share_dialog import Sharing
 from chat_app.data.db import Database
 from chat_app.data.models import Attempt, Invite, Member, MemberRole, Message, Thread, Visibility
 from chat_app.gate import cookie

@@ -1,1 +1,1 @@
-"""The parts of the pages. A page passes in its handlers as arguments, so that only the shared states are imported."""
+"""The parts of the pages. Dialogs have a state of their own; other parts get the handlers of their page as arguments."""

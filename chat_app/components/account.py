@@ -8,8 +8,8 @@ import reflex as rx
 
 from chat_app.components import words
 from chat_app.components.client import local_time
-from chat_app.components.dialog import FIELD, PLAIN, QUIET, confirm, opens
-from chat_app.components.secret import shown_once
+from chat_app.components.dialogs.dialog import FIELD, PLAIN, QUIET, confirm, opens
+from chat_app.components.dialogs.secret import shown_once
 from chat_app.components.sidebar import person_dot
 from chat_app.state import Viewer
 

@@ -6,8 +6,8 @@ from reflex_components_core.base.error_boundary import ErrorBoundary
 from reflex_components_core.react_router.dom import ReactRouterLink
 
 from chat_app.components import words
-from chat_app.components.composer import forget_drafts
 from chat_app.components.icons import icon
+from chat_app.components.thread.composer import forget_drafts
 
 _BUTTON = (
     "way-out inline-flex cursor-pointer items-center rounded-lg bg-primary px-4 py-2 text-sm font-medium "

@@ -6,8 +6,8 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components.client import transcript_feed
+from chat_app.components.dialogs.keyboard import MAIN_ID, keyboard, skip_link
 from chat_app.components.errors import page_error_boundary, signed_out
-from chat_app.components.keyboard import MAIN_ID, keyboard, skip_link
 from chat_app.components.notices import connection
 from chat_app.components.sidebar import open_button
 from chat_app.state import Viewer

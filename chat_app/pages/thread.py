@@ -9,16 +9,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import refusals
 from chat_app.components import layout, words
-from chat_app.components.actions import Actions
 from chat_app.components.client import attention
-from chat_app.components.composer import composer, hint, read_only
+from chat_app.components.dialogs.thread_menu import thread_menu
 from chat_app.components.errors import not_found
 from chat_app.components.notices import browser_notifications, demo_notice, notice, notification_button, unsaved
-from chat_app.components.people import people_here, typing_line
 from chat_app.components.sidebar import ICON_BUTTON, sidebar
-from chat_app.components.thread_menu import thread_menu
-from chat_app.components.transcript import transcript
-from chat_app.components.undo import Undo, undo_notice
+from chat_app.components.thread.actions import Actions
+from chat_app.components.thread.composer import composer, hint, read_only
+from chat_app.components.thread.people import people_here, typing_line
+from chat_app.components.thread.transcript import transcript
+from chat_app.components.thread.undo import Undo, undo_notice
 from chat_app.refusals import Refusal, SignedOut
 from chat_app.services import services
 from chat_app.state import (

@@ -9,15 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.db import Database
-from chat_app.data.models import (
-    Attempt,
-    Deletion,
-    Invite,
-    Member,
-    Message,
-    ReadReceipt,
-    Thread,
-)
+from chat_app.data.models import Attempt, Deletion, Invite, Member, Message, ReadReceipt, Thread
 from chat_app.replies.budget import Budget
 from tributary_streams import DATABASE_AWAY, Stream, StreamId, delete_streams, prune_chunks, utc_now
 

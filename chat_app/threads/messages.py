@@ -9,14 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.changes import Changes
-from chat_app.data.models import (
-    Attempt,
-    Deletion,
-    Message,
-    ReplyMode,
-    Role,
-    Thread,
-)
+from chat_app.data.models import Attempt, Deletion, Message, ReplyMode, Role, Thread
 from chat_app.people.identity import Identity
 from chat_app.people.limits import Rates
 from chat_app.people.names import one_line

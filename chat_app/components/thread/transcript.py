@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import reflex as rx
 
-from chat_app.components import actions as action
 from chat_app.components import words
-from chat_app.components.actions import Actions
 from chat_app.components.client import entries, local_day, local_time, message_text, scroll_follow
-from chat_app.components.composer import from_composer_js
-from chat_app.components.details_dialog import details_dialog
+from chat_app.components.dialogs.details_dialog import details_dialog
 from chat_app.components.icons import icon
-from chat_app.components.people import viewers
+from chat_app.components.thread import actions as action
+from chat_app.components.thread.actions import Actions
+from chat_app.components.thread.composer import from_composer_js
+from chat_app.components.thread.people import viewers
 from chat_app.state import Person, Row, Transcript, Viewer, fields_of, may
 from chat_app.threads.access import Verb
 from tributary_streams import LIVE_STATUSES

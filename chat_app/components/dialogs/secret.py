@@ -3,7 +3,7 @@
 import reflex as rx
 
 from chat_app.components import words
-from chat_app.components.dialog import FIELD, PLAIN, QUIET, from_dialogs_js
+from chat_app.components.dialogs.dialog import FIELD, PLAIN, QUIET, from_dialogs_js
 from chat_app.components.icons import icon
 
 

@@ -8,9 +8,9 @@ import reflex as rx
 
 from chat_app.components import words
 from chat_app.components.client import copy_text, replay_button
-from chat_app.components.composer import from_composer_js
-from chat_app.components.details_dialog import details_button
+from chat_app.components.dialogs.details_dialog import details_button
 from chat_app.components.icons import icon, stop_icon
+from chat_app.components.thread.composer import from_composer_js
 
 Handler = Callable[..., Any]
 

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from chat_app.components import words
 from chat_app.components.client import local_time
-from chat_app.components.dialog import DANGER, FIELD, PLAIN, QUIET, closes, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.dialog import DANGER, FIELD, PLAIN, QUIET, closes, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.secret import copy_button, shown_once
 from chat_app.components.icons import icon
 from chat_app.components.notices import notice_line
-from chat_app.components.secret import copy_button, shown_once
 from chat_app.components.sidebar import person_dot
 from chat_app.data.models import MemberRole, Visibility
 from chat_app.services import services

@@ -8,12 +8,12 @@ from pydantic import Field
 from reflex.utils.exec import is_prod_mode
 
 from chat_app.components import words
-from chat_app.components.dialog import FIELD, MAIN, QUIET, closes, confirm, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.dialog import FIELD, MAIN, QUIET, closes, confirm, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.share_dialog import SHARE, Sharing, share_dialog
+from chat_app.components.dialogs.thread_settings import SETTINGS, thread_settings
 from chat_app.components.icons import icon
-from chat_app.components.share_dialog import SHARE, Sharing, share_dialog
 from chat_app.components.sidebar import ICON_BUTTON
-from chat_app.components.thread_settings import SETTINGS, thread_settings
-from chat_app.components.undo import Undo
+from chat_app.components.thread.undo import Undo
 from chat_app.services import services
 from chat_app.state import Transcript, may, remote, thread_in_address, who_asks
 from chat_app.threads.access import Verb

@@ -7,8 +7,8 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components import words
+from chat_app.components.dialogs.keyboard import shortcuts_button
 from chat_app.components.icons import icon_paths
-from chat_app.components.keyboard import shortcuts_button
 from chat_app.state import Presence, Transcript, Viewer
 
 _LIBRARY = "$/public/composer.js"

@@ -8,7 +8,7 @@ import reflex as rx
 
 from chat_app.components import words
 from chat_app.components.client import local_time
-from chat_app.components.dialog import dialog, opens
+from chat_app.components.dialogs.dialog import dialog, opens
 from chat_app.components.icons import icon
 from chat_app.services import services
 from chat_app.state import MessageId, remote, thread_in_address, update_vars, who_asks

@@ -6,7 +6,7 @@ import reflex as rx
 
 from chat_app.components import words
 from chat_app.components.client import toast
-from chat_app.components.dialog import QUIET
+from chat_app.components.dialogs.dialog import QUIET
 from chat_app.services import services
 from chat_app.state import MessageId, remote, thread_in_address, update_vars, who_asks
 

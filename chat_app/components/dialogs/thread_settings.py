@@ -6,7 +6,7 @@ import reflex as rx
 from pydantic import Field
 
 from chat_app.components import words
-from chat_app.components.dialog import FIELD, dialog
+from chat_app.components.dialogs.dialog import FIELD, dialog
 from chat_app.components.notices import notice_line
 from chat_app.services import services
 from chat_app.settings import MODEL_LENGTH

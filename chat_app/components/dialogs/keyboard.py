@@ -3,7 +3,7 @@
 import reflex as rx
 
 from chat_app.components import words
-from chat_app.components.dialog import dialog, opens
+from chat_app.components.dialogs.dialog import dialog, opens
 
 MAIN_ID = "main"
 """The id of the page's main part."""

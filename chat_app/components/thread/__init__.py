@@ -1,0 +1,1 @@
+"""The parts of a thread's page: transcript, actions, composer, people, undo."""
