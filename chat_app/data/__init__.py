@@ -1,0 +1,1 @@
+"""Data: tables, transactions, and who is told of a change."""

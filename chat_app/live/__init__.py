@@ -1,0 +1,1 @@
+"""Live: what tabs and readers are sent, and when."""

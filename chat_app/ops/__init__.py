@@ -1,0 +1,1 @@
+"""Operation: the log, metrics, tasks and request ids."""

@@ -1,0 +1,1 @@
+"""People: who makes a request, and their names, tokens and limits."""

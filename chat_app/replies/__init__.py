@@ -1,0 +1,1 @@
+"""Replies: a reply from the question to its end, and the models that write it."""

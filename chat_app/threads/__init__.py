@@ -1,0 +1,1 @@
+"""Threads: what people write and the AI answers, and who may do what with it."""
