@@ -33,7 +33,7 @@ docs: $(RUNTIME) ## make docs/configuration.md and .env.example from chat_app/se
 fast: $(DEVELOPMENT) ## run the tests without a server, a browser, PostgreSQL or very many cases, in under a minute
 	@$(BIN)/python -m pytest --numprocesses 3 $(SLOW:%=--ignore tests/%) -m "not server and not postgresql and $(ORDINARY)" $(ARGS)
 
-test: $(DEVELOPMENT) ## run all tests, those in a browser too (ARGS="-k name" for some)
+test: $(DEVELOPMENT) ## run the tests, those in a browser too (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.postgres
 	@$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
