@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chat_app.data.db import Database
-from chat_app.data.models import ThreadSettings
+from chat_app.data.models import ReplyMode, ThreadSettings
 from chat_app.people.identity import Identity
 from chat_app.refusals import SettingRefused
 from tests.support.people import person, thread
@@ -54,6 +54,37 @@ async def test_the_model_that_answers_is_the_threads_while_the_server_offers_it(
     async with running_world(world.database) as later:  # where there is one model alone
         await asks(later, ada, thread_id, "@gpt three")
         assert later.model.models == [""]
+
+
+async def test_a_setting_leaves_the_others_as_they_are(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    for changed in ({"model": "larger"}, {"reply_mode": "always"}, {"granularity": "word"}):
+        await world.services.threads.configure(ada, thread_id, changed)
+    set_now = (await world.services.threads.find(ada, thread_id)).settings
+    assert set_now == ThreadSettings(reply_mode=ReplyMode.ALWAYS, model="larger", granularity="word")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"title": "Mine"},
+        {"owner_id": "1"},
+        {"visibility": "open"},
+        {"nothing": "x"},
+        {"granularity": "letter"},
+        {"reply_mode": "never"},
+        {"model": "x" * 121},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+async def test_what_is_no_setting_or_cannot_be_its_value_is_refused(world: World, changed: dict[str, str]) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    before = await world.services.threads.find(ada, thread_id)
+    with pytest.raises(SettingRefused):
+        await world.services.threads.configure(ada, thread_id, changed)
+    assert await world.services.threads.find(ada, thread_id) == before
 
 
 async def test_others_get_a_reply_in_the_pieces_that_the_thread_says(world: World) -> None:
