@@ -70,9 +70,30 @@ def confirm(dialog_id: str, title: str, text: str, word: str, on_confirm: Any) -
         dialog_id,
         title,
         rx.el.p(text, class_name="mt-2 text-sm text-muted-foreground text-pretty"),
-        rx.el.div(
-            rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
-            rx.el.button(word, type="button", on_click=on_confirm, class_name=DANGER, custom_attrs=closes()),
-            class_name="mt-5 flex justify-end gap-2",
+        _or_cancel(word, type="button", on_click=on_confirm, class_name=DANGER, custom_attrs=closes()),
+    )
+
+
+def form_dialog(
+    dialog_id: str, title: str, *children: rx.Component, field: rx.Component, word: str, look: str, on_submit: Any
+) -> rx.Component:
+    """A dialog with one field. Its button `word`, which looks like `look`, submits the form and closes the dialog."""
+    return dialog(
+        dialog_id,
+        title,
+        *children,
+        rx.el.form(
+            field,
+            _or_cancel(word, type="submit", class_name=look),
+            on_submit=on_submit,
+            custom_attrs={"onSubmitCapture": from_dialogs_js("closeDialog")},
         ),
+    )
+
+
+def _or_cancel(word: str, **props: Any) -> rx.Component:
+    return rx.el.div(
+        rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
+        rx.el.button(word, **props),
+        class_name="mt-5 flex justify-end gap-2",
     )

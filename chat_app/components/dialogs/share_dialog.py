@@ -13,7 +13,15 @@ from pydantic import Field
 
 from chat_app.components import words
 from chat_app.components.client import local_time
-from chat_app.components.dialogs.dialog import DANGER, FIELD, PLAIN, QUIET, closes, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.dialog import (
+    DANGER,
+    FIELD,
+    PLAIN,
+    QUIET,
+    dialog,
+    form_dialog,
+    opens,
+)
 from chat_app.components.dialogs.secret import copy_button, shown_once
 from chat_app.components.icons import icon
 from chat_app.components.notices import notice_line
@@ -250,26 +258,18 @@ def _hand_over() -> rx.Component:
     def heir(member: MemberLine) -> rx.Component:
         return rx.cond(member.role != "owner", rx.el.option(member.name, value=cast("rx.Var[int]", member.id)))
 
-    return dialog(
+    return form_dialog(
         _HAND_OVER,
         words.HAND_OVER_TITLE,
         rx.el.p(words.HAND_OVER_TEXT, class_name="mt-2 text-sm text-muted-foreground text-pretty"),
-        rx.el.form(
-            rx.el.label(
-                words.HAND_OVER_LABEL,
-                rx.el.select(
-                    rx.foreach(Sharing.members, heir), name="heir", class_name=f"{FIELD} flex-1 cursor-pointer"
-                ),
-                class_name="mt-4 flex items-center gap-3 text-sm font-medium",
-            ),
-            rx.el.div(
-                rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
-                rx.el.button(words.HAND_OVER, type="submit", class_name=DANGER),
-                class_name="mt-5 flex justify-end gap-2",
-            ),
-            on_submit=submit,
-            custom_attrs={"onSubmitCapture": from_dialogs_js("closeDialog")},
+        field=rx.el.label(
+            words.HAND_OVER_LABEL,
+            rx.el.select(rx.foreach(Sharing.members, heir), name="heir", class_name=f"{FIELD} flex-1 cursor-pointer"),
+            class_name="mt-4 flex items-center gap-3 text-sm font-medium",
         ),
+        word=words.HAND_OVER,
+        look=DANGER,
+        on_submit=submit,
     )
 
 

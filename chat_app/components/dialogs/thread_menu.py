@@ -8,7 +8,14 @@ from pydantic import Field
 from reflex.utils.exec import is_prod_mode
 
 from chat_app.components import words
-from chat_app.components.dialogs.dialog import FIELD, MAIN, QUIET, closes, confirm, dialog, from_dialogs_js, opens
+from chat_app.components.dialogs.dialog import (
+    FIELD,
+    MAIN,
+    confirm,
+    form_dialog,
+    from_dialogs_js,
+    opens,
+)
 from chat_app.components.dialogs.share_dialog import SHARE, Sharing, share_dialog
 from chat_app.components.dialogs.thread_settings import SETTINGS, thread_settings
 from chat_app.components.icons import icon
@@ -96,29 +103,23 @@ def _rename() -> rx.Component:
     def submit(form: rx.Var[dict[str, str]]) -> Any:
         return ThreadMenu.rename(form.to(dict[str, str])["title"])
 
-    return dialog(
+    return form_dialog(
         _RENAME,
         words.RENAME_TITLE,
-        rx.el.form(
-            rx.el.input(
-                name="title",
-                # The field keeps its own value; a new key resets it to the new title.
-                key=Transcript.title,
-                default_value=Transcript.title,
-                max_length=TITLE_LENGTH,
-                required=True,
-                auto_complete="off",
-                class_name=f"{FIELD} mt-3 w-full",
-                custom_attrs={"aria-label": words.RENAME_LABEL, "dir": "auto"},
-            ),
-            rx.el.div(
-                rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
-                rx.el.button(words.RENAME, type="submit", class_name=MAIN),
-                class_name="mt-4 flex justify-end gap-2",
-            ),
-            on_submit=submit,
-            custom_attrs={"onSubmitCapture": from_dialogs_js("closeDialog")},
+        field=rx.el.input(
+            name="title",
+            # The field keeps its own value; a new key resets it to the new title.
+            key=Transcript.title,
+            default_value=Transcript.title,
+            max_length=TITLE_LENGTH,
+            required=True,
+            auto_complete="off",
+            class_name=f"{FIELD} mt-3 w-full",
+            custom_attrs={"aria-label": words.RENAME_LABEL, "dir": "auto"},
         ),
+        word=words.RENAME,
+        look=MAIN,
+        on_submit=submit,
     )
 
 
