@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_app.components.words import SUGGESTIONS
-from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Pace, deltas_of, serve_demo_model
+from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Rhythm, deltas_of, serve_demo_model
 from chat_app.demo.replies import HELP, NOTHING_LEFT, Turn, compose_reply
 from chat_app.replies.context import GO_ON
 from chat_app.threads.mentions import MENTION
@@ -34,7 +34,7 @@ def knows(reply: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Waiting(Pace):
+class Waiting(Rhythm):
     """A pace that says the first delta, and then waits for ever."""
 
     is_waiting: asyncio.Event = field(default_factory=asyncio.Event)

@@ -32,7 +32,7 @@ DEMO_MODEL = "tributary-demo"
 
 
 @dataclass(frozen=True)
-class Pace:
+class Rhythm:
     """How long the model takes before each delta, in seconds."""
 
     first: float = 0.4
@@ -50,8 +50,8 @@ class Pace:
             await asyncio.sleep(random.uniform(self.shortest, self.longest))  # noqa: S311  not a secret, a rhythm
 
 
-HUMAN = Pace()
-INSTANT = Pace(0, 0, 0, 0)
+HUMAN = Rhythm()
+INSTANT = Rhythm(0, 0, 0, 0)
 
 
 def deltas_of(text: str) -> list[str]:
@@ -68,7 +68,7 @@ def deltas_of(text: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def serve_demo_model(mention: re.Pattern[str], pace: Pace = HUMAN) -> AsyncGenerator[str]:
+async def serve_demo_model(mention: re.Pattern[str], rhythm: Rhythm = HUMAN) -> AsyncGenerator[str]:
     """Serve the demo model in this event loop; yields the base URL for an OpenAI client. `mention` finds the AI's name.
 
     On the way out connections are cut at once, also those in mid-stream.
@@ -76,7 +76,7 @@ async def serve_demo_model(mention: re.Pattern[str], pace: Pace = HUMAN) -> Asyn
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on clients are kept waiting, not refused, until the server takes them
-        server = _LoopbackServer(_app(mention, pace))
+        server = _LoopbackServer(_app(mention, rhythm))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="demo model")
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
@@ -125,7 +125,7 @@ class _LoopbackServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _app(mention: re.Pattern[str], pace: Pace) -> Starlette:
+def _app(mention: re.Pattern[str], rhythm: Rhythm) -> Starlette:
     async def complete(request: Request) -> Response:
         try:
             completion = _completion(await request.body(), mention)
@@ -133,7 +133,7 @@ def _app(mention: re.Pattern[str], pace: Pace) -> Starlette:
             return Response(status_code=400)  # nobody reads it
         except _Refused as refused:
             return refused.response()
-        return StreamingResponse(completion.events(pace), media_type="text/event-stream")
+        return StreamingResponse(completion.events(rhythm), media_type="text/event-stream")
 
     async def refuse(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -156,11 +156,11 @@ class _Completion:
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
-    async def events(self, pace: Pace) -> AsyncIterator[str]:
+    async def events(self, rhythm: Rhythm) -> AsyncIterator[str]:
         """The reply as server-sent events."""
         yield self._chunk({"role": "assistant", "content": ""})
         for previous, delta in itertools.pairwise(["", *self.deltas]):
-            await pace.before(previous)
+            await rhythm.before(previous)
             yield self._chunk({"content": delta})
         yield self._chunk({}, self.finish_reason)
         yield self._event([], self._usage())
