@@ -15,9 +15,10 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal
 
 import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -131,13 +132,13 @@ def _app(mention: re.Pattern[str], rhythm: Rhythm) -> Starlette:
             completion = _completion(await request.body(), mention)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        except _Refused as refused:
-            return refused.response()
+        if isinstance(completion, Response):
+            return completion
         return StreamingResponse(completion.events(rhythm), media_type="text/event-stream")
 
     async def refuse(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return _Refused(f"Invalid URL ({request.method} {request.url.path})", status=status).response()
+        return _refusal(f"Invalid URL ({request.method} {request.url.path})", status)
 
     routes = [Route("/v1/chat/completions", complete, methods=["POST"])]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
@@ -187,72 +188,46 @@ class _Completion:
 
 # --- a request --------------------------------------------------------------------------------------------------------
 
-_ROLES = ("developer", "system", "user", "assistant")
-_NAME = re.compile(r"[^\s<|\\/>]{1,64}")
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    role: Literal["developer", "system", "user", "assistant"]
+    content: str
+    name: str = Field(default="", pattern=r"^[^\s<|\\/>]{0,64}$")
 
 
-class _Refused(Exception):
-    """A request that OpenAI would refuse, and its reason in OpenAI's words."""
+class _Request(BaseModel):
+    """What the app's client asks for, by OpenAI's names."""
 
-    def __init__(self, message: str, param: str | None = None, code: str | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.param, self.code, self.status = param, code, status
+    model_config = ConfigDict(strict=True)
 
-    def response(self) -> Response:
-        error = {"message": str(self), "type": "invalid_request_error", "param": self.param, "code": self.code}
-        # As ASCII, because what is quoted from a request may hold half a surrogate pair.
-        return Response(json.dumps({"error": error}), status_code=self.status, media_type="application/json")
+    model: Literal["tributary-demo"]
+    messages: list[_Message] = Field(min_length=1)
+    stream: Literal[True]
+    max_completion_tokens: int | None = Field(default=None, ge=1)
 
 
-def _completion(body: bytes, mention: re.Pattern[str]) -> _Completion:
-    """Check a request's body and compose the reply. Raises _Refused."""
-    request = _request(body)
-    model, messages = request.get("model"), request.get("messages")
-    if model != DEMO_MODEL:
-        message = f"The model `{model}` does not exist or you do not have access to it."
-        raise _Refused(message, "model", "model_not_found", status=404)
-    if request.get("stream") is not True:
-        raise _Refused("The demo model only streams: 'stream' must be true.", "stream", "unsupported_value")
-    if not isinstance(messages, list) or not messages:
-        raise _Refused("Invalid 'messages': expected an array with at least one object.", "messages", "invalid_type")
-    turns = [_turn(index, entry) for index, entry in enumerate(cast("list[object]", messages))]
-    deltas = deltas_of(compose_reply(turns, mention))
-    limit = _limit(request)
+def _refusal(message: str, status: int = 400, param: str | None = None) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
+    # As ASCII, because what is quoted from a request may hold half a surrogate pair.
+    return Response(json.dumps({"error": error}), status_code=status, media_type="application/json")
+
+
+def _completion(body: bytes, mention: re.Pattern[str]) -> _Completion | Response:
+    """The reply that a request's body asks for, or why there is none."""
+    try:
+        request = _Request.model_validate(json.loads(body))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        param = ".".join(map(str, fault["loc"]))
+        return _refusal(f"Invalid '{param}': {fault['msg']}.", 404 if param == "model" else 400, param or None)
+    except (ValueError, RecursionError):
+        return _refusal("The body of your request must be a JSON object.")
+    turns = [Turn(message.role, message.content, message.name) for message in request.messages]
+    deltas, limit = deltas_of(compose_reply(turns, mention)), request.max_completion_tokens
     return _Completion(
         prompt_tokens=sum(3 + len(turn.text) // 4 for turn in turns),
         deltas=deltas[:limit],
         finish_reason="stop" if limit is None or len(deltas) <= limit else "length",
     )
-
-
-def _request(body: bytes) -> Mapping[str, object]:
-    try:
-        request: object = json.loads(body)
-    except (ValueError, RecursionError):
-        request = None
-    if not isinstance(request, dict):
-        raise _Refused("We could not parse the JSON body of your request: it must be a JSON object.")
-    return cast("dict[str, object]", request)
-
-
-def _turn(index: int, entry: object) -> Turn:
-    at = f"messages[{index}]"
-    message = cast("dict[str, object]", entry) if isinstance(entry, dict) else {}
-    role, text, name = message.get("role"), message.get("content"), message.get("name", "")
-    if role not in _ROLES:
-        raise _Refused(f"Invalid '{at}.role': expected one of {_ROLES}.", f"{at}.role", "invalid_value")
-    if not isinstance(text, str):
-        raise _Refused(f"Invalid '{at}.content': expected a string.", f"{at}.content", "invalid_type")
-    if not isinstance(name, str) or (name and not _NAME.fullmatch(name)):
-        expected = f"at most 64 characters that match '{_NAME.pattern}'"
-        raise _Refused(f"Invalid '{at}.name': expected {expected}.", f"{at}.name", "invalid_value")
-    return Turn(str(role), text, name)
-
-
-def _limit(request: Mapping[str, object]) -> int | None:
-    """The most deltas that the request allows; None if it does not say."""
-    limit = request.get("max_completion_tokens")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        expected = "expected an integer of at least 1"
-        raise _Refused(f"Invalid 'max_completion_tokens': {expected}.", "max_completion_tokens", "invalid_value")
-    return limit
