@@ -8,6 +8,7 @@ from tributary_streams.columns import UtcDateTime, new_id, string_enum, utc_now
 from tributary_streams.errors import (
     DATABASE_AWAY,
     LeaseLost,
+    NotTransactions,
     SourceEndedEarly,
     SourceError,
     StreamingError,
@@ -60,6 +61,7 @@ __all__ = [
     "Hub",
     "Lease",
     "LeaseLost",
+    "NotTransactions",
     "Patience",
     "Piece",
     "Probe",

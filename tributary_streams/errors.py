@@ -3,6 +3,7 @@
 StreamingError
 ├── UnknownStream      no stream has that id
 ├── LeaseLost          another writer has claimed the stream, or it has ended
+├── NotTransactions    (also a TypeError) a program's own transactions lack the protocol's methods
 └── SourceError        the model failed; its reason may be shown to people
     └── SourceEndedEarly
 """
@@ -21,6 +22,10 @@ class UnknownStream(StreamingError):
 
 class LeaseLost(StreamingError):
     """Another writer has claimed the stream, or it has ended. Write nothing more to it."""
+
+
+class NotTransactions(StreamingError, TypeError):
+    """An object cannot be used as `Transactions`: its methods take other arguments, or give no context manager."""
 
 
 class SourceError(StreamingError):

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from itertools import islice
 
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tributary_streams import store
 from tributary_streams.chunker import Chunker, ChunkRule
 from tributary_streams.columns import utc_now
-from tributary_streams.errors import DATABASE_AWAY, LeaseLost
+from tributary_streams.errors import DATABASE_AWAY, LeaseLost, NotTransactions
 from tributary_streams.store import Counts, Ending, Lease, QueuedTransactions, Transactions
 from tributary_streams.tables import StreamId
 
@@ -218,6 +218,7 @@ class Flusher:
         self._away_since: float | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._has_given_up = False
+        self._has_ended = False
 
     @contextmanager
     def lane(
@@ -238,6 +239,8 @@ class Flusher:
             on_away=on_away,
         )
         self._woken.set()
+        if self._has_ended:
+            lane.lose()
         try:
             yield lane
         finally:
@@ -258,7 +261,7 @@ class Flusher:
         """Write for ever; cancel it when the writers have ended.
 
         Raises:
-            TypeError: the transactions do not have the methods of `Transactions`; all lanes are lost.
+            NotTransactions: the transactions do not have the methods of `Transactions`; all lanes are lost.
         """
         try:
             await self._write_for_ever()
@@ -279,9 +282,9 @@ class Flusher:
             except DATABASE_AWAY as error:
                 backoff = min(max(0.05, backoff * 2), 1.0)
                 self._note_away(error)
-            except TypeError:
-                # A mistake in the program, such as transactions without the protocol's methods: trying again is no use.
+            except NotTransactions:  # trying again is no use
                 logger.exception("nothing can be stored; the flusher ends")
+                self._has_ended = True
                 for lane in tuple(self._lanes.values()):
                     lane.lose()
                 raise
@@ -315,7 +318,8 @@ class Flusher:
             return
         written: list[tuple[Lane, int]] = []
         lost: list[Lane] = []
-        async with self._write_soon() as session:
+        async with AsyncExitStack() as stack:
+            session = await self._begin(stack)
             begun = self._clock()
             for lane in batch:
                 self._to_the_end(lane)
@@ -337,6 +341,12 @@ class Flusher:
             lane.lose()
         self._on_flush(self._clock() - now)
         self._on_commit()
+
+    async def _begin(self, stack: AsyncExitStack) -> AsyncSession:
+        try:
+            return await stack.enter_async_context(self._write_soon())
+        except TypeError as error:
+            raise NotTransactions(str(error)) from error
 
     async def _write(self, session: AsyncSession, lane: Lane) -> int:
         async with session.begin_nested():

@@ -115,8 +115,9 @@ async def test_transactions_of_another_form_are_an_error_that_the_caller_hears(
     transactions: EngineTransactions, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with asyncio.timeout(WITHIN), Streams(Mistaken(transactions)) as streams:
-        with pytest.raises(TypeError):
-            await streams.write(await streams.create(), texts("Lost."))
+        for _ in range(2):  # a later one too
+            with pytest.raises(TypeError):
+                await streams.write(await streams.create(), texts("Lost."))
     assert "nothing can be stored" in caplog.text
 
 
