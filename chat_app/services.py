@@ -152,7 +152,7 @@ class Services:
         self._database.take_part()
         self._work = [
             asyncio.create_task(self._tailer.run(), name="tailer"),
-            asyncio.create_task(self._read_receipts.run(), name="read receipts"),
+            asyncio.create_task(self._read_receipts.run(), name="storing of read receipts"),
         ]
         for task in self._work:
             task.add_done_callback(report)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from itertools import islice
 
@@ -318,8 +318,7 @@ class Flusher:
             return
         written: list[tuple[Lane, int]] = []
         lost: list[Lane] = []
-        async with AsyncExitStack() as stack:
-            session = await self._begin(stack)
+        async with self._transaction() as session:
             begun = self._clock()
             for lane in batch:
                 self._to_the_end(lane)
@@ -342,11 +341,15 @@ class Flusher:
         self._on_flush(self._clock() - now)
         self._on_commit()
 
-    async def _begin(self, stack: AsyncExitStack) -> AsyncSession:
+    def _transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         try:
-            return await stack.enter_async_context(self._write_soon())
+            transaction = self._write_soon()
         except TypeError as error:
             raise NotTransactions(str(error)) from error
+        if not hasattr(transaction, "__aenter__"):
+            msg = f"write() gives a {type(transaction).__name__}, which is no async context manager"
+            raise NotTransactions(msg)
+        return transaction
 
     async def _write(self, session: AsyncSession, lane: Lane) -> int:
         async with session.begin_nested():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -89,10 +89,11 @@ class Database(EngineTransactions):
         engine = create_engine(_with_driver(self.url, is_async=False), hide_parameters=True)
         if self.is_sqlite:
             prepare_sqlite(engine)
-            # Switching a new file to its journal mode fails at once, without a wait, if another process does the same.
-            with self._gate() if fcntl is not None and self.url.database else nullcontext():
-                engine.connect().close()
         try:
+            if self.is_sqlite and self.url.database and fcntl is not None:
+                # Switching a new file to its journal mode fails at once if another process does the same.
+                with self._gate():
+                    engine.connect().close()
             with engine.execution_options(is_writing=True).begin() as connection:
                 if not self.is_sqlite:
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")

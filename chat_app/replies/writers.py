@@ -251,7 +251,7 @@ class Writers:
                 if changed:
                     await self._keep_waiting(changed)
             except DATABASE_AWAY as error:
-                logger.warning("places in the line could not be told (%s); trying again", type(error).__name__)
+                logger.warning("places in the queue could not be told (%s); trying again", type(error).__name__)
                 self._places.has_moved.set()
                 await asyncio.sleep(RETRY_AFTER)
                 continue

@@ -24,9 +24,7 @@ from chat_app.components.thread.undo import Undo
 from chat_app.services import services
 from chat_app.state import Transcript, may, remote, thread_in_address, who_asks
 from chat_app.threads.access import Verb
-
-TITLE_LENGTH = 120
-"""Characters (UTF-16 units, as browsers count) that the field for a title takes."""
+from chat_app.threads.threads import MAX_TITLE
 
 _MENU, _RENAME, _CLEAR, _LEAVE, _DELETE = (
     "thread-menu",
@@ -111,7 +109,7 @@ def _rename() -> rx.Component:
             # The field keeps its own value; a new key resets it to the new title.
             key=Transcript.title,
             default_value=Transcript.title,
-            max_length=TITLE_LENGTH,
+            max_length=MAX_TITLE,  # a browser counts UTF-16 units
             required=True,
             auto_complete="off",
             class_name=f"{FIELD} mt-3 w-full",
