@@ -1,7 +1,6 @@
 """The private seams: all that this app uses of Reflex's inside, as of reflex 0.10.1.
 
-Each says what to ask of Reflex, and has a test in tests/test_socket_hooks.py or tests/browser/test_canary.py that fails
-when the private part moves.
+Each says what to ask of Reflex, and has a test in tests/test_reflex_seams.py that fails when the private part moves.
 """
 
 from collections.abc import Callable

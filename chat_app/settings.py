@@ -186,7 +186,7 @@ class FairUseSettings(BaseSettings):
     """Fair use
 
     A message counts when it is sent, and again for each retry and continuation. People of one IPv6 /64 network share
-    one address. 0 means no limit.
+    one address. Where 0 is allowed, it means no limit.
     """
 
     chat_replies_per_person: int = Field(

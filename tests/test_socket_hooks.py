@@ -3,11 +3,8 @@
 import inspect
 from typing import Any
 
-import engineio
 import reflex as rx
-import socketio
 from engineio import packet as engine_packet
-from engineio.async_socket import AsyncSocket
 from reflex.app import EventNamespace
 from reflex.constants import Endpoint
 from reflex.state import State
@@ -66,13 +63,6 @@ def test_reflexs_own_handlers_are_called_and_take_what_we_check_for():
 def test_the_load_of_a_page_ends_with_its_socket():
     assert parameters(BaseStateEventProcessor._on_disconnect) == ["self", "token"]
     assert RegistrationContext.get().event_handlers[NAVIGATE].handler.supersedes
-
-
-def test_a_tab_finds_the_queue_of_its_socket():
-    assert parameters(socketio.AsyncManager.eio_sid_from_sid) == ["self", "sid", "namespace"]
-    server = engineio.AsyncServer(async_mode="asgi")
-    assert server.sockets == {}
-    assert AsyncSocket(server, "sid").queue.qsize() == 0
 
 
 def test_no_var_is_stored_by_the_browser():

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from chat_app.api.problems import PRUNED
 from chat_app.ops.request_id import request_id
 from chat_app.people.identity import Identity
 from chat_app.refusals import SignedOut, ThreadUnknown
@@ -36,7 +37,6 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Acce
 """No proxy may store the response, or hold it back until it is complete."""
 ENDED = ".end"
 """What the id of an end event adds to the offset: a reader that resumes from it has all, and a browser must stop."""
-PRUNED = "The text of this earlier attempt was pruned."
 
 Items = AsyncGenerator[Piece | End]
 

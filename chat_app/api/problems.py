@@ -40,6 +40,7 @@ AWAY = "The database does not answer. Try again in a moment."
 UNFORESEEN = "Something went wrong. The server's log has the details, under this request's id."
 INVALID = "The request does not match its schema."
 TOO_LARGE = "The request is too large."
+PRUNED = "The text of this earlier attempt was pruned."
 FAULTS_SHOWN = 20
 FAULT_LENGTH = 200
 """The most characters of a fault's place and of its description, as both may repeat what was sent."""
@@ -86,7 +87,7 @@ EXAMPLES = {
     HTTPStatus.FORBIDDEN: WORDS[NotPermitted],
     HTTPStatus.NOT_FOUND: WORDS[Unknown],
     HTTPStatus.CONFLICT: "This reply is still being written.",
-    HTTPStatus.GONE: "The text of this earlier attempt was pruned.",
+    HTTPStatus.GONE: PRUNED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY: INVALID,
     HTTPStatus.TOO_MANY_REQUESTS: "You are sending a lot: wait 12 seconds.",

@@ -30,8 +30,6 @@ TITLE_LENGTH = 60
 """Characters of a title that is made from a first message, at most."""
 MAX_EDITS = 9_999
 """How often a message can be edited: the page's name of a text has four digits for it."""
-
-
 EXPORTED_AT_ONCE = 50
 """Messages of a thread that are read, and held in memory, at a time."""
 
