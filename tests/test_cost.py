@@ -171,6 +171,8 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
             await stack.enter_async_context(world.tab(f"{each.user_id}", each, there))
             for each, there in zip(people, threads, strict=True)
         ]
+        for tab in opened:  # a tab that is still opening reads its whole list
+            await tab.until_screen(lambda screen: len(screen.directory) >= len(threads))
         for number, title in enumerate(("First", "Second")):
             await world.services.messages.post(people[0], threads[number], title, nonce=f"{title} draft", tab="")
             for tab in opened:
