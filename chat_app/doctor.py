@@ -166,7 +166,8 @@ def files(settings: Settings) -> Finding:
         return Finding(Check.FILES, Verdict.OK, "not looked at: this system has no file modes")
     data = _database_file(settings)
     private = [PROJECT / ".env", PROJECT / ".states", *([data, Path(f"{data}-wal")] if data else [])]
-    trusted = [PROJECT, PROJECT / "chat_app", PROJECT / ".web", *private, *([data.parent] if data else [])]
+    code = [PROJECT, *(PROJECT / name for name in ("chat_app", "tributary_streams", ".web"))]
+    trusted = [*code, *private, *([data.parent] if data else [])]
     if written := [path for path in trusted if _others_may(path, stat.S_IWOTH)]:
         text = f"other accounts of this machine can write {_names(written)}: chmod o-w {_names(written)}"
         return Finding(Check.FILES, Verdict.DANGER, text)

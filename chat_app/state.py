@@ -9,7 +9,7 @@ import functools
 import inspect
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import reflex as rx
@@ -170,7 +170,8 @@ async def show_signed_out(state: rx.State) -> None:
     """Show on the tab that this person was signed out, and remove what they saw before."""
     async with state:
         viewer = await state.get_state(Viewer)
-        update_vars(viewer, is_signed_out=True, notice=words(SignedOut()), threads=[], fresh=[], name="", me=0)
+        viewer._empty()
+        update_vars(viewer, is_signed_out=True, notice=words(SignedOut()))
         (await state.get_state(Presence))._show(Crowd(), 0)
         transcript = await state.get_state(Transcript)
         transcript._empty()
@@ -209,6 +210,16 @@ def update_vars(state: rx.State, **values: Any) -> None:
             setattr(state, name, value)
 
 
+def empty(state: rx.State, *, but: Set[str]) -> None:
+    """Give all vars of a state their defaults, `but` for these, so that no new var is forgotten."""
+    fields = state.get_fields()
+    update_vars(state, **{name: fields[name].default_value() for name in state.base_vars if name not in but})
+
+
+OF_THE_SERVER = frozenset({"is_demo", "models"})
+"""Vars of `Viewer` that are the same for everybody."""
+
+
 class Viewer(rx.State):
     """The person at this tab, and what they can choose from."""
 
@@ -218,6 +229,8 @@ class Viewer(rx.State):
     threads: list[SidebarRow] = []
     """The rows of the sidebar, without those that have changed since they were last sent; these are in `fresh`."""
     fresh: list[SidebarRow] = []
+    found: tuple[str, list[SidebarRow]] = ("", [])
+    """The last query of the sidebar's search, and the threads that the server found for it."""
     is_demo: bool = False
     models: list[str] = []
     """The models that a thread's owner can choose from; the first is the server's default."""
@@ -228,6 +241,10 @@ class Viewer(rx.State):
         update_vars(self, me=who.user_id, name=who.name, hue=who.hue, is_signed_out=False, notice="")
         settings = services().settings
         update_vars(self, is_demo=settings.uses_demo_model, models=list(settings.models))
+
+    def _empty(self) -> None:
+        """Remove all that belongs to the person: they were signed out."""
+        empty(self, but=OF_THE_SERVER)
 
     def _list(self, lines: Iterable[SidebarThread]) -> None:
         update_vars(self, threads=[sidebar_row_of(thread) for thread in lines], fresh=[])
@@ -286,8 +303,7 @@ class Transcript(rx.State):
 
     def _empty(self) -> None:
         """Remove all that belongs to the thread: the tab goes to another one, or may not show this one any more."""
-        fields = self.get_fields()
-        update_vars(self, **{name: fields[name].default_value() for name in self.base_vars if name not in OF_THE_TAB})
+        empty(self, but=OF_THE_TAB)
 
 
 def fields_of(kind: type[tuple[Any, ...]], row: rx.Var[Any]) -> Any:

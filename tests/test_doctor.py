@@ -105,6 +105,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
         monkeypatch.setattr(doctor, "PROJECT", project)
         project.chmod(0o755)
         (project / ".env").touch(mode=0o600)
+        (project / "tributary_streams").mkdir(mode=0o755)
         (project / "data").mkdir(mode=0o700)
         (project / "data" / "chat.db").touch(mode=0o644)
         yield project
@@ -129,7 +130,7 @@ def test_what_other_accounts_can_read_is_told(project: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no file modes")
-@pytest.mark.parametrize("path", [".env", "data", "."])
+@pytest.mark.parametrize("path", [".env", "data", ".", "tributary_streams"])
 def test_what_other_accounts_can_write_is_a_danger(project: Path, path: str) -> None:
     (project / path).chmod(0o777)
     assert verdict(doctor.files(in_project(project)), "can write") is DANGER

@@ -495,16 +495,21 @@ async def test_a_reload_shows_nothing_to_who_was_removed_of_what_their_tab_showe
             await world.services.members.remove(now.people["owner"], now.thread_id, member)
 
 
-async def test_what_a_thread_has_shown_is_emptied_as_one_so_that_no_new_var_is_forgotten() -> None:
-    transcript = await new_root().get_state(Transcript)
-    fields = Transcript.get_fields()
-    empty = {name: fields[name].default_value() for name in Transcript.base_vars}
-    filled: dict[type, Any] = {str: "x", int: 1, bool: True, list: ["x"], dict: {"x": "x"}}
-    for name, value in empty.items():
-        setattr(transcript, name, filled[type(value)])
-    transcript._empty()
-    left = {name for name, value in empty.items() if getattr(transcript, name) != value}
-    assert left == {"thread", "is_loaded", "is_missing", "is_unsaved"}
+@pytest.mark.parametrize(
+    ("shown", "left"),
+    [(Transcript, {"thread", "is_loaded", "is_missing", "is_unsaved"}), (Viewer, {"is_demo", "models"})],
+)
+async def test_what_a_tab_has_shown_is_emptied_as_one_so_that_no_new_var_is_forgotten(
+    shown: type[Transcript | Viewer], left: set[str]
+) -> None:
+    state = await new_root().get_state(shown)
+    fields = shown.get_fields()
+    defaults = {name: fields[name].default_value() for name in shown.base_vars}
+    filled: dict[type, Any] = {str: "x", int: 1, bool: True, list: ["x"], dict: {"x": "x"}, tuple: ("x", ["x"])}
+    for name, value in defaults.items():
+        setattr(state, name, filled[type(value)])
+    state._empty()
+    assert {name for name, value in defaults.items() if getattr(state, name) != value} == left
 
 
 # --- routes ------------------------------------------------------------------------------------------------------

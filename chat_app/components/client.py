@@ -180,7 +180,7 @@ def thread_list() -> rx.Component:
     return _ThreadList.create(
         threads=Viewer.threads,
         fresh=Viewer.fresh,
-        found=Finder.found,
+        found=Viewer.found,
         current=Transcript.thread,
         words=rx.Var(_LIST_WORDS),
         on_search=Finder.find,

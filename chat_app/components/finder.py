@@ -6,20 +6,17 @@ import reflex as rx
 from pydantic import Field
 
 from chat_app.services import services
-from chat_app.state import SidebarRow, remote, sidebar_row_of, who_asks
+from chat_app.state import Viewer, remote, sidebar_row_of, who_asks
 
 Query = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Finder(rx.State):
-    """The threads that the server has found for this tab's sidebar."""
-
-    found: tuple[str, list[SidebarRow]] = ("", [])
-    """The query, and the threads that match it."""
+    """Finds threads for this tab's sidebar."""
 
     @remote
     async def find(self, query: Query) -> None:
         """Find the threads whose titles match the query."""
         lines = await services().directory.find(await who_asks(self), query)
         async with self:
-            self.found = (query, [sidebar_row_of(line) for line in lines])
+            (await self.get_state(Viewer)).found = (query, [sidebar_row_of(line) for line in lines])

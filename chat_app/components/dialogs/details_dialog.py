@@ -46,6 +46,8 @@ class Details(rx.State):
     @remote
     async def look(self, message_id: MessageId) -> None:
         """Read the details of a reply's attempts, for the dialog that opens."""
+        async with self:
+            update_vars(self, attempts=[])  # if access was lost, the dialog went without being closed
         found = await services().replies.attempts(await who_asks(self), thread_in_address(self), message_id)
         async with self:
             update_vars(self, attempts=[_line(attempt) for attempt in found])
