@@ -17,7 +17,7 @@ Refusal
 │   ├── TokenRefused
 │   └── SharingRefused
 ├── TooMuch             a rate limit is reached
-├── TooMany             too many connections are open
+├── TooMany             too many connections are open, or were opened in a minute
 └── UsedUp              the tokens of the day are spent
 
 `words` says what a person reads. The HTTP statuses are in `api/problems.py`.
@@ -103,7 +103,7 @@ class TooMuch(Refusal):
 
 
 class TooMany(Refusal):
-    """The server, or one address, has as many connections as it may have. Try again later."""
+    """The server or one address has as many connections as it may have, or opened too many in a minute. Try later."""
 
 
 class UsedUp(Refusal):

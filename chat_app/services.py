@@ -139,7 +139,7 @@ class Services:
     def _show_counts(self) -> None:
         watch = self.metrics.watch
         watch("replies_writing", "Replies that are being written here.", lambda: self._writers.writing)
-        watch("replies_waiting", "Replies that wait for their turn here.", lambda: self._writers.waiting)
+        watch("replies_waiting", "Replies that wait for a place here.", lambda: self._writers.waiting)
         watch("tabs", "Open tabs.", lambda: self.tabs.count)
         watch("readers", "Replies that are being read over HTTP.", lambda: self.http_readers.count)
         watch("watched", "Watchers of stored texts.", lambda: self._tailer.chunks.watchers)

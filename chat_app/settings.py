@@ -190,10 +190,10 @@ class FairUseSettings(BaseSettings):
     """
 
     chat_replies_per_person: int = Field(
-        default=3, ge=1, le=1000, description="Replies that one person may have under way. More wait for their turn."
+        default=3, ge=1, le=1000, description="Replies that one person may have under way. More wait for a place."
     )
     chat_replies_at_once: int = Field(
-        default=100, ge=1, le=10_000, description="Replies that this server writes at once. More wait for their turn."
+        default=100, ge=1, le=10_000, description="Replies that this server writes at once. More wait for a place."
     )
     chat_messages_per_minute: int = Field(
         default=30, ge=0, le=1_000_000, description="Messages a minute from one person."

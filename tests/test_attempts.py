@@ -10,7 +10,7 @@ from chat_app.data.db import Database
 from chat_app.data.models import Attempt, Member, Message, Thread
 from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
 from chat_app.replies.context import GO_ON
-from chat_app.replies.writers import waiting_at
+from chat_app.replies.place_notices import waiting_at
 from chat_app.threads import messages
 from tests.support.people import count, person, thread
 from tests.support.world import World, running_world
@@ -57,7 +57,7 @@ async def test_continue_goes_on_from_the_partial_text_and_sends_it_nobody_twice(
         world.model.source(0).say("Once upon", SourceError("It broke."))
         await tab.until(name, "Once upon", "error")
 
-        await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
+        await world.services.replies.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say(" a time.")
         await tab.until(name, "Once upon a time.", "streaming")
         assert "".join(tab.screen.steps[name]) == "Once upon a time."
@@ -95,11 +95,11 @@ async def test_a_complete_reply_has_nothing_to_continue_and_a_live_one_not_eithe
     async with world.tab("ada", ada, thread_id) as tab:
         name = await world.ask(ada, thread_id, "ada")
         with pytest.raises(NotNow):
-            await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
+            await world.services.replies.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(0).say("All.", Finish())
         await tab.until(name, "All.", "done")
         with pytest.raises(NotNow):
-            await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
+            await world.services.replies.continue_reply(ada, thread_id, id_of(name), tab="ada")
 
 
 async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_a_reply_that_was_cut_off_by_its_length_can_go_on(world: World) ->
         name = await world.ask(ada, thread_id, "ada")
         world.model.source(0).say("Long", Finish("Cut off at the length limit."))
         await tab.until(name, "Long", "done")
-        await world.services.replies.go_on(ada, thread_id, id_of(name), tab="ada")
+        await world.services.replies.continue_reply(ada, thread_id, id_of(name), tab="ada")
         world.model.source(1).say("er.", Finish())
         await tab.until(name, "Longer.", "done")
 

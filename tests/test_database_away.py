@@ -160,7 +160,7 @@ async def test_what_waits_for_the_database_is_held_once(reply: Reply, database: 
     await reply.say(*SENTENCES)
     await database.until_failed(1)
     tasks = len(asyncio.all_tasks())
-    await database.until_failed(2)
+    await database.until_failed(4)
 
     (lane,) = reply.world.services._writers._flusher._lanes.values()
     assert len(lane._taken) + lane._chunker.pending == len(reply.said) - lane.stored

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from chat_app.components.words import SUGGESTIONS
 from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Rhythm, deltas_of, serve_demo_model
-from chat_app.demo.replies import HELP, NOTHING_LEFT, Turn, compose_reply
+from chat_app.demo.replies import HELP, NOTHING_LEFT, ChatMessage, compose_reply
 from chat_app.replies.context import GO_ON
 from chat_app.threads.mentions import MENTION
 from chat_app.threads.seed import MESSAGES, SeedMessage
 
 
-def ask(text: str, name: str = "", before: Sequence[Turn] = ()) -> str:
-    return compose_reply([*before, Turn("user", text, name)], MENTION)
+def ask(text: str, name: str = "", before: Sequence[ChatMessage] = ()) -> str:
+    return compose_reply([*before, ChatMessage("user", text, name)], MENTION)
 
 
 def request(text: str, **fields: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def knows(reply: str) -> bool:
 
 @dataclass(frozen=True)
 class Waiting(Rhythm):
-    """A pace that says the first delta, and then waits for ever."""
+    """A rhythm that says the first delta, and then waits for ever."""
 
     is_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -126,25 +126,25 @@ async def test_other_addresses_and_methods_are_refused_in_openais_shape() -> Non
 
 
 async def test_a_client_that_leaves_ends_the_generation() -> None:
-    pace = Waiting()
-    async with serve_demo_model(MENTION, pace) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
+    rhythm = Waiting()
+    async with serve_demo_model(MENTION, rhythm) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
         stream = await client.chat.completions.create(
             model=DEMO_MODEL, messages=[{"role": "user", "content": "hi"}], stream=True
         )
-        await asyncio.wait_for(pace.is_waiting.wait(), 5)
-        assert not pace.is_cancelled.is_set()
+        await asyncio.wait_for(rhythm.is_waiting.wait(), 5)
+        assert not rhythm.is_cancelled.is_set()
         await stream.close()
-        await asyncio.wait_for(pace.is_cancelled.wait(), 5)
+        await asyncio.wait_for(rhythm.is_cancelled.wait(), 5)
 
 
 async def test_the_server_ends_quietly_with_streams_open(caplog: pytest.LogCaptureFixture) -> None:
-    pace = Waiting()
+    rhythm = Waiting()
     async with httpx.AsyncClient() as client:
-        async with serve_demo_model(MENTION, pace) as url:
+        async with serve_demo_model(MENTION, rhythm) as url:
             sent = client.build_request("POST", f"{url}/chat/completions", json=request("hi"))
             answer = await client.send(sent, stream=True)
-            await asyncio.wait_for(pace.is_waiting.wait(), 5)
-        assert pace.is_cancelled.is_set()
+            await asyncio.wait_for(rhythm.is_waiting.wait(), 5)
+        assert rhythm.is_cancelled.is_set()
         with pytest.raises(httpx.TransportError):
             await answer.aread()
         with pytest.raises(httpx.ConnectError):
@@ -236,7 +236,7 @@ def test_its_code_runs(wish: str, call: str, result: object) -> None:
 @pytest.mark.parametrize("topic", ["rivers", "patience"])
 def test_an_essay_is_long_with_headings_and_a_formula(topic: str) -> None:
     essay = ask(f"write an essay about {topic}")
-    assert len(deltas_of(essay)) > 400  # over ten seconds at a human pace
+    assert len(deltas_of(essay)) > 400  # over ten seconds at a human rhythm
     assert essay.count("\n## ") >= 4
     assert "\n\n$$Q = A \\cdot v$$\n\n" in essay
     assert ("only one essay by heart" in essay) == (topic == "patience")
@@ -293,14 +293,14 @@ def test_where_it_knows_nothing_it_says_so_and_what_helps(question: str, gap: st
 
 @pytest.mark.parametrize("wish", [GO_ON, "continue", "@gpt please go on!"])
 def test_an_unfinished_reply_is_continued_where_it_broke_off(wish: str) -> None:
-    asked = Turn("user", "hi", "Mira")
+    asked = ChatMessage("user", "hi", "Mira")
     whole = compose_reply([asked], MENTION)
-    assert ask(wish, before=[asked, Turn("assistant", whole[:50])]) == whole[50:]
+    assert ask(wish, before=[asked, ChatMessage("assistant", whole[:50])]) == whole[50:]
 
 
 @pytest.mark.parametrize("before", [[], [("assistant", ask("hi"))], [("assistant", "I said")], [("user", "no")]])
 def test_without_an_unfinished_reply_there_is_nothing_to_continue(before: list[tuple[str, str]]) -> None:
-    turns = [Turn("user", "hi"), *(Turn(*turn) for turn in before)] if before else []
+    turns = [ChatMessage("user", "hi"), *(ChatMessage(*turn) for turn in before)] if before else []
     assert ask("continue", before=turns) == NOTHING_LEFT
 
 
@@ -326,17 +326,18 @@ texts = st.lists(
     | st.text(st.characters(), max_size=8),
     max_size=12,
 ).map(" ".join)
-turns_of_anybody = st.builds(Turn, st.sampled_from(["user", "assistant", "system"]), texts, texts)
+turns_of_anybody = st.builds(ChatMessage, st.sampled_from(["user", "assistant", "system"]), texts, texts)
 
 
 @given(st.lists(turns_of_anybody, max_size=4))
-def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[Turn]) -> None:
+def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[ChatMessage]) -> None:
     reply = compose_reply(turns, MENTION)
     assert reply.encode()
     prose = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", reply)
     assert not re.search(r"[<\[\]~@]|//|www\.", prose)
 
 
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize("filler", ["a", " ", "(", "1+", "word ", "\n", "explain ", "@gpt ", "😀", "1 "])
 def test_a_huge_message_is_answered_at_once(filler: str) -> None:
     assert len(ask(filler * 100_000)) < 5_000

@@ -212,7 +212,7 @@ async def test_a_retry_counts_as_a_message_and_one_that_has_to_wait_changes_noth
         world.model.source(1).say("Second try. ", Finish("Cut off at the length limit."))
         await tab.until(f"{message_id}.2", "Second try. ", "done")
 
-        for again in (world.services.replies.retry, world.services.replies.go_on):
+        for again in (world.services.replies.retry, world.services.replies.continue_reply):
             with pytest.raises(TooMuch):
                 await again(ada, thread_id, message_id, tab="ada")
     message, text = await world.services.messages.text_of(ada, thread_id, message_id, 0)

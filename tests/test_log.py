@@ -24,8 +24,9 @@ TOLD = settings(
     openai_api_key=KEY,
     database_url=f"postgresql://me:{QUOTED}@db.example/chat",
     openai_base_url="https://me:swordfish@models.example/v1",
+    chat_metrics_token="metrics-of-us",
 )
-SECRETS = (KEY, PASSWORD, QUOTED, "swordfish")
+SECRETS = (KEY, PASSWORD, QUOTED, "swordfish", "metrics-of-us")
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat_app.data.db import Database
 from chat_app.live import presence, tabs
 from chat_app.people.identity import Identity
 from chat_app.people.limits import RENAMES_PER_HOUR
-from chat_app.people.names import TAKEN
+from chat_app.people.names import TAKEN, look, one_line
 from chat_app.refusals import NameRefused, TooMuch
 from chat_app.threads import message_views
 from tests.support.people import person, thread
@@ -96,3 +98,52 @@ async def test_a_name_can_be_changed_so_often_an_hour(world: World) -> None:
         await world.services.people.rename(ada, f"Name {number}", 1)
     with pytest.raises(TooMuch):
         await world.services.people.rename(ada, "Once more", 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("  Ada\tLovelace\r\n", "Ada Lovelace"),
+        ("two\u2028lines\u2029and\x1bescape", "two lines and escape"),
+        ("\u202eecila\u202c \u2066x\u2069\u200e\u200f\u061c", "ecila x"),
+        ("A\u200bd\u00ada\ufeff\u2060", "Ada"),
+        ("\U000e0041\U000e0064", ""),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d🚀 流れ é", "👩\u200d🚀 流れ é"),
+        ("a\x00b" + "\ud83d", "ab\ufffd"),
+        ("\u200b\u202e \n", ""),
+    ],
+)
+def test_a_name_or_title_is_one_line_that_turns_nothing_around(raw: str, expected: str) -> None:
+    assert one_line(raw) == expected
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        "amber  OTTER",
+        "Amber\u00a0Otter",
+        "Am\u200bber Ot\u200dter",
+        "\u202eAmber Otter\u202c",
+        "Amber Otter\ufe0f",
+        "Amber\u3164 Otter\u2800",
+        "Ａｍｂｅｒ Otter",
+        "Amb\u0435r Otter".replace("\u0435", "e\u034f"),
+    ],
+)
+def test_what_nobody_sees_does_not_make_another_name(disguise: str) -> None:
+    assert look(disguise) == look("Amber Otter")
+
+
+def test_names_that_look_different_are_different() -> None:
+    names = ["Amber Otter", "AmberOtter", "Ámber Otter", "Amber Otter 2", "琥珀", "👩", "👨"]
+    assert len({look(name) for name in names}) == len(names)
+    assert look("\u3164\u200b\u2800") == ""
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())))
+def test_a_line_stays_what_it_is_and_looks_like_what_it_was_made_of(text: str) -> None:
+    line = one_line(text)
+    assert one_line(line) == line == line.strip()
+    assert look(line) == look(text)
+    assert look(look(text)) == look(text)

@@ -100,7 +100,7 @@ async def test_who_was_cut_off_listens_again_and_looks_at_once(
         thread_id = await thread(two.here.database, ada)
         async with two.there.tab("other", ada, thread_id) as other:
             await other.until_screen(lambda screen: screen.updates > 0)
-            async with two.here.database.write() as session:  # nobody rings
+            async with two.here.database.write() as session:  # nobody is notified
                 await messages.post(session, thread_id, ada.user_id, "News", nonce="1", tab="", model="")
             with caplog.at_level(logging.WARNING, notifier.__name__):
                 assert await two.cut_off() == 2
@@ -148,11 +148,11 @@ async def notifying(database: Database, ear: Ear, *watched: StreamId) -> AsyncIt
         running.cancel()
 
 
-def rings(meter: Meter) -> int:
+def notices(meter: Meter) -> int:
     return sum("pg_notify" in statement for statement in meter.statements)
 
 
-async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
+async def test_many_commits_are_one_notice_and_wake_only_whom_they_concern(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.new_database()
@@ -166,7 +166,7 @@ async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
                 one.notify([mine])
             one.notify([ours])
             await ear_there.heard()
-            assert rings(meter) == 1
+            assert notices(meter) == 1
 
             one.notify([mine])
             await meter.until_asked(2)
@@ -182,7 +182,7 @@ async def test_many_commits_are_one_ring_and_wake_only_whom_they_concern(
     await there.close()
 
 
-async def test_on_sqlite_nothing_rings(database: Database) -> None:
+async def test_on_sqlite_nobody_is_notified(database: Database) -> None:
     one = Notifier(database, concerns=lambda _: True, on_notice=pytest.fail)
     with metered(database) as meter:
         one.notify()

@@ -257,7 +257,7 @@ SERVICES: dict[str, Entry] = {
     "people.new_guest": Entry(None),
     "faults": Entry(None),
     "replies.stream": Entry(None),  # by its id alone, which cannot be guessed; ROUTES has it
-    "replies.place": Entry(None),  # the same
+    "replies.location": Entry(None),  # the same
     "people.rename": Entry(None),
     "people.add_token": Entry(None),
     "people.tokens": Entry(None),
@@ -287,7 +287,7 @@ SERVICES: dict[str, Entry] = {
     "replies.reply_to": Entry(Verb.READ, "message", lambda now: {"message_id": now.prompt}),
     "replies.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "replies.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
-    "replies.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
+    "replies.continue_reply": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended, "tab": "tab"}),
     "messages.edit": Entry(  # its author's, who is the owner
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other"}
     ),

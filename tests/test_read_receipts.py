@@ -1,4 +1,4 @@
-"""Readings and the marks of the sidebar: who has read how far, what is new to them, and where a reply runs."""
+"""Read receipts and the marks of the sidebar: who has read how far, what is new to them, and where a reply runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -152,7 +152,7 @@ async def test_a_reply_is_marked_wherever_it_runs_until_it_ends(world: World) ->
         await tab.until_screen(lambda _: not line(tab, there).is_live)
 
 
-async def test_readings_never_go_back_and_leave_nothing_of_a_deleted_thread(world: World) -> None:
+async def test_read_receipts_never_go_back_and_leave_nothing_of_a_deleted_thread(world: World) -> None:
     ada, noor = await person(world.database), await person(world.database)
     kept, gone = await thread(world.database, ada), await thread(world.database, ada)
     one, other = ReadReceipts(world.database), ReadReceipts(world.database)

@@ -54,7 +54,7 @@ async def test_a_reply_and_its_continuation_are_one_timeline_until_it_is_pruned(
         world.model.source(0).say("Once upon ", SourceError("It broke."))
         await tab.until(name, "Once upon ", "error")
         world.model.source(1).say("a time. The end.", Finish())
-        await world.services.replies.go_on(ada, thread_id, reply, tab="ada")
+        await world.services.replies.continue_reply(ada, thread_id, reply, tab="ada")
         await tab.until(name, "Once upon a time. The end.", "done")
     async with world.database.write() as session:
         first = (await session.execute(select(Stream).order_by(col(Stream.created)))).scalars().first()

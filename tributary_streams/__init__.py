@@ -14,12 +14,12 @@ from tributary_streams.errors import (
     StreamingError,
     UnknownStream,
 )
-from tributary_streams.flusher import ClosingHook, Flusher
+from tributary_streams.flusher import ClosingHook, ExplainHook, Flusher
 from tributary_streams.hub import GrowingText, Hub
 from tributary_streams.reader import Body, End, Piece, body, follow
 from tributary_streams.store import (
     Ending,
-    Lease,
+    QueuedTransactions,
     Transactions,
     Usage,
     close_pending,
@@ -38,7 +38,7 @@ from tributary_streams.tables import LIVE_STATUSES, TERMINAL_STATUSES, Chunk, St
 from tributary_streams.tailer import Probe, Row, Tail, Tailer, probe_row
 from tributary_streams.text import clean
 from tributary_streams.transactions import BUSY_TIMEOUT_MS, EngineTransactions, prepare_sqlite
-from tributary_streams.writer import STOPPED, Finish, Patience, Source, Writer, finished
+from tributary_streams.writer import STOPPED, ClaimHook, Finish, Patience, Source, Writer, finished
 
 __all__ = [
     "BUSY_TIMEOUT_MS",
@@ -50,21 +50,23 @@ __all__ = [
     "Chunk",
     "ChunkRule",
     "Chunker",
+    "ClaimHook",
     "ClosingHook",
     "End",
     "Ending",
     "EngineTransactions",
+    "ExplainHook",
     "Finish",
     "Flusher",
     "Granularity",
     "GrowingText",
     "Hub",
-    "Lease",
     "LeaseLost",
     "NotTransactions",
     "Patience",
     "Piece",
     "Probe",
+    "QueuedTransactions",
     "Row",
     "Source",
     "SourceEndedEarly",

@@ -8,6 +8,9 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Enum, TypeDecorator
 
+ID_ALPHABET = string.ascii_letters + string.digits
+ID_LENGTH = 22
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC time on every database. SQLite drops the time zone; reading puts it back."""
@@ -43,10 +46,6 @@ def string_enum(kind: type[StrEnum]) -> Enum:
 def utc_now() -> datetime:
     """The wall clock, for times in tables. The core decides nothing by it; leases and timers use a monotonic clock."""
     return datetime.now(UTC)
-
-
-ID_ALPHABET = string.ascii_letters + string.digits
-ID_LENGTH = 22
 
 
 def new_id() -> str:

@@ -44,3 +44,4 @@ class SourceEndedEarly(SourceError):
 
 
 DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError, OSError)
+"""What a database that is away for now raises. `OSError` is the network's, and includes `TimeoutError`."""

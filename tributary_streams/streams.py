@@ -93,7 +93,7 @@ class Streams:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def create(self, *, model: str = "") -> StreamId:
-        """Create a `pending` stream. `store.create_stream` does so in the caller's transaction."""
+        """Create a `pending` stream. `create_stream` does so in the caller's transaction."""
         async with self._transactions.write() as session:
             return store.create_stream(session, model=model)
 
@@ -101,7 +101,7 @@ class Streams:
         """Begin to write a pending stream in a task. Await the task for the end: False if another writer had it.
 
         An async iterator of text is complete when it ends. A `Source`, which starts a model, must yield `Finish`. The
-        task raises `TypeError` if the transactions do not have the methods of `Transactions`.
+        task raises `NotTransactions` if the transactions do not have the methods of `Transactions`.
         """
         writer = Writer(
             stream_id,

@@ -83,9 +83,9 @@ async def join_stream(
 @router.post("/stop", status_code=202, responses=described(*DEEDS))
 async def stop_stream(running: Running, who: Who, stream_id: StreamId) -> schemas.Begun:
     """Stop a reply and keep its text. A reply that has ended stays as it is."""
-    place = await running.replies.place(who, stream_id)
-    if place.is_current:
-        await running.replies.stop(who, place.thread_id, place.message_id)
+    location = await running.replies.location(who, stream_id)
+    if location.is_current:
+        await running.replies.stop(who, location.thread_id, location.message_id)
     return schemas.begun(stream_id)
 
 
@@ -94,9 +94,9 @@ async def retry_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Answer again in a new version; 409 unless this is the newest attempt and has ended."""
-    place = await running.replies.place(who, stream_id)
+    location = await running.replies.location(who, stream_id)
     begun = await running.replies.retry(
-        who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
+        who, location.thread_id, location.message_id, tab="", address=address, after=stream_id
     )
     return _located(response, begun)
 
@@ -106,9 +106,9 @@ async def continue_stream(
     running: Running, who: Who, address: Address, stream_id: StreamId, response: Response
 ) -> schemas.Begun:
     """Let the AI continue from where this attempt ended; 409 unless it is the newest, has ended and is incomplete."""
-    place = await running.replies.place(who, stream_id)
-    begun = await running.replies.go_on(
-        who, place.thread_id, place.message_id, tab="", address=address, after=stream_id
+    location = await running.replies.location(who, stream_id)
+    begun = await running.replies.continue_reply(
+        who, location.thread_id, location.message_id, tab="", address=address, after=stream_id
     )
     return _located(response, begun)
 

@@ -11,7 +11,7 @@ from chat_app.data.db import Database
 class Changes:
     """The database, for changes that others watch: tabs, HTTP readers, other processes."""
 
-    def __init__(self, database: Database, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, on_commit: Callable[[], None]) -> None:
         """`on_commit` is called after each commit; it must not block."""
         self._database = database
         self._on_commit = on_commit

@@ -26,7 +26,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from chat_app.demo.replies import Turn, compose_reply
+from chat_app.demo.replies import ChatMessage, compose_reply
 
 DEMO_MODEL = "tributary-demo"
 """The only model that the endpoint knows."""
@@ -137,8 +137,8 @@ def _app(mention: re.Pattern[str], rhythm: Rhythm) -> Starlette:
         return StreamingResponse(completion.events(rhythm), media_type="text/event-stream")
 
     async def refuse(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        return _refusal(f"Invalid URL ({request.method} {request.url.path})", status)
+        assert isinstance(error, HTTPException)
+        return _refusal(f"Invalid URL ({request.method} {request.url.path})", error.status_code)
 
     routes = [Route("/v1/chat/completions", complete, methods=["POST"])]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
@@ -224,7 +224,7 @@ def _completion(body: bytes, mention: re.Pattern[str]) -> _Completion | Response
         return _refusal(f"Invalid '{param}': {fault['msg']}.", 404 if param == "model" else 400, param or None)
     except (ValueError, RecursionError):
         return _refusal("The body of your request must be a JSON object.")
-    turns = [Turn(message.role, message.content, message.name) for message in request.messages]
+    turns = [ChatMessage(message.role, message.content, message.name) for message in request.messages]
     deltas, limit = deltas_of(compose_reply(turns, mention)), request.max_completion_tokens
     return _Completion(
         prompt_tokens=sum(3 + len(turn.text) // 4 for turn in turns),

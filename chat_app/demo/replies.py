@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 
-class Turn(NamedTuple):
+class ChatMessage(NamedTuple):
     """One message of a chat completions request; `name` is "" where the request gives none."""
 
     role: str
@@ -20,7 +20,7 @@ class Turn(NamedTuple):
     name: str = ""
 
 
-def compose_reply(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
+def compose_reply(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
     """Return the reply to the last turn; it is never empty. `mention` finds the AI's name in a text.
 
     Where a user asks to continue, the reply is the missing rest of the assistant's turn before that.
@@ -29,15 +29,15 @@ def compose_reply(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
     return _rest(turns[:-1], mention) if is_continuing else _answer(turns, mention)
 
 
-def _rest(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
+def _rest(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
     written = turns[-1].text if turns and turns[-1].role == "assistant" else ""
     whole = _answer(turns, mention)
     rest = whole.removeprefix(written)
     return rest if rest not in ("", whole) else NOTHING_LEFT
 
 
-def _answer(turns: Sequence[Turn], mention: re.Pattern[str]) -> str:
-    asked = next((turn for turn in reversed(turns) if turn.role == "user"), Turn("user", ""))
+def _answer(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
+    asked = next((turn for turn in reversed(turns) if turn.role == "user"), ChatMessage("user", ""))
     question, asker = _question(asked.text, mention), _plain(asked.name)
     known = (text for pattern, text in BY_HEART if re.search(pattern, question, re.IGNORECASE))
     reply = _sum(question) or next(known, "") or _unknown(question)

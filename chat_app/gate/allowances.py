@@ -81,7 +81,7 @@ class SocketLimits:
         """Count as one connection from this address during the block.
 
         Raises:
-            TooMany: there are already as many connections as allowed.
+            TooMany: as many connections are open as allowed, or this address has opened too many in a minute.
         """
         network = network_of(address)
         with self._all.taken("all") as is_free, self._of_address.taken(network) as is_free_for_address:

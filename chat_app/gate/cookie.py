@@ -13,6 +13,10 @@ from chat_app.gate.headers import is_https
 from chat_app.people.identity import COOKIE, secret_in
 from chat_app.people.secrets import new_secret
 
+CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
+SCRIPT = "/api/session.js"
+"""An empty script; its response carries the cookie to a page that another server sent."""
+
 
 def set_cookie(secret: str, *, is_secure: bool) -> str:
     """The Set-Cookie header value: for a year, hidden from scripts, not sent with other sites' requests."""
@@ -24,11 +28,6 @@ def set_cookie(secret: str, *, is_secure: bool) -> str:
     morsel["httponly"] = True
     morsel["secure"] = is_secure
     return morsel.OutputString()
-
-
-CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
-SCRIPT = "/api/session.js"
-"""An empty script; its response carries the cookie to a page that another server sent."""
 
 
 class CookieMiddleware:

@@ -71,6 +71,10 @@ class SocketGuard:
         self._is_remote = is_remote
         self._notice = notice
 
+    def may_call(self, name: str) -> bool:
+        """Whether clients may call the handler of this name."""
+        return name in CHECKS or self._is_remote(name)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._serve(scope, receive, send)
@@ -84,7 +88,7 @@ class SocketGuard:
         try:
             genuine = handshake(scope, self._origins)
             with self._limits.connection(client[0] if client else "") as allowance:
-                socket = _Socket(receive, send, allowance, self._is_remote, self._notice)
+                socket = _Socket(receive, send, allowance, self.may_call, self._notice)
                 await self._app(genuine, socket.receive, socket.send)
         except Refused as reason:
             await _refuse(receive, send, str(reason))
@@ -147,13 +151,13 @@ class _Socket:
         receive: Receive,
         send: Send,
         allowance: SocketAllowance,
-        is_remote: Callable[[str], bool],
+        may_call: Callable[[str], bool],
         notice: Callable[[str], dict[str, Any]],
     ) -> None:
         self._receive = receive
         self._send = send
         self._allowance = allowance
-        self._is_remote = is_remote
+        self._may_call = may_call
         self._notice = notice
         self._has_joined = False
         self._pauses = 0
@@ -210,7 +214,7 @@ class _Socket:
         if text is None:
             raise NotOurs("bytes")
         frame = read_frame(text)
-        if isinstance(frame, Call) and not (frame.name in CHECKS or self._is_remote(frame.name)):
+        if isinstance(frame, Call) and not self._may_call(frame.name):
             raise NotOurs("a call of what is not to be called")
         if not self._is_in_order(frame):
             raise NotOurs("a frame out of order")

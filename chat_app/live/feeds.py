@@ -158,7 +158,7 @@ class Endings:
 
     kinds = frozenset({"session"})
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, wake: Callable[[], None]) -> None:
         """`wake` makes the tailer tick at once, when there is something to poll for. It must not block."""
         self._wake = wake
         self._listeners: dict[OnEnd, str] = {}

@@ -27,7 +27,7 @@ SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)\b((?:set-)?cookie{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (rf"(?i)\b((?:proxy-)?authorization{_SEPARATOR})[^\r\n'\"]+", rf"\1{HIDDEN}"),
         (r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
-        # Our own secrets: the cookie's, a token's, and such a value without its name (identity.SECRET).
+        # Our own secrets: the cookie's, a token's, and such a value without its name (people/secrets.py).
         (r"\b(tributary=)[\w-]{16,}", rf"\1{HIDDEN}"),
         (r"\btrb_[\w-]+", HIDDEN),
         (r"(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])", HIDDEN),
@@ -63,9 +63,8 @@ class Redactor:
 
 def secrets_of(settings: Settings) -> set[str]:
     """The secrets in the operator's settings, as they are and as they are quoted in addresses."""
-    key = settings.openai_api_key
     told = (
-        key.get_secret_value() if key else None,
+        *(key.get_secret_value() for key in (settings.openai_api_key, settings.chat_metrics_token) if key),
         make_url(settings.database_url).password,
         unquote(urlsplit(settings.openai_base_url or "").password or ""),
     )

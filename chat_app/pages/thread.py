@@ -122,7 +122,7 @@ class Composer(rx.State):
     async def go_on(self, message_id: MessageId) -> None:
         """Continue a reply that was cut off."""
         who, thread_id = await who_asks(self), thread_in_address(self)
-        await services().replies.go_on(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
+        await services().replies.continue_reply(who, thread_id, message_id, tab=tab_of(self), address=address_of(self))
 
 
 def thread() -> rx.Component:

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from chat_app.data.models import Attempt, DailyUsage, Reservation
 from chat_app.refusals import UsedUp, in_words
-from chat_app.replies.context import CHARS_PER_TOKEN
+from chat_app.replies.context import BYTES_PER_TOKEN
 from chat_app.settings import Settings
 from tributary_streams import Ending, StreamId, read_text, utc_now
 
@@ -82,7 +82,7 @@ class Budget:
         usage = ending.usage if ending is not None else None
         spent = usage.tokens_in + usage.tokens_out if usage is not None else 0
         if not spent:
-            spent = tokens_in + len((await read_text(session, stream_id)).encode()) // CHARS_PER_TOKEN
+            spent = tokens_in + len((await read_text(session, stream_id)).encode()) // BYTES_PER_TOKEN
         for spender in (EVERYBODY, person):
             await _add(session, day, spender, spent - tokens_in - tokens_out)
 

@@ -2,12 +2,13 @@
 
 import re
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.models import Attempt, Message, Role, User
 from chat_app.replies.llm import Turn
+from chat_app.threads.access import is_current
 from tributary_streams import Stream, StreamStatus
 
 NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -15,7 +16,7 @@ NAME_LENGTH = 64
 """The longest `name` the chat completions interface takes, in characters."""
 
 
-CHARS_PER_TOKEN = 4
+BYTES_PER_TOKEN = 4
 """Bytes of UTF-8 in a token, roughly: exact counts differ by model and need its data."""
 TOKENS_PER_TURN = 8
 """Tokens of a message besides its text: role, name and separators."""
@@ -34,11 +35,7 @@ async def turns_before(
     said = (
         select(col(Message.role), col(Message.text), col(User.name))
         .join(User, col(User.id) == col(Message.author_id), isouter=True)
-        .join(
-            Attempt,
-            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
-            isouter=True,
-        )
+        .join(Attempt, is_current(), isouter=True)
         .join(Stream, col(Stream.id) == col(Attempt.stream_id), isouter=True)
         .where(
             col(Message.thread_id) == prompt.thread_id,
@@ -65,7 +62,7 @@ async def turns_before(
 
 def estimated_tokens(turn: Turn) -> int:
     """Estimated tokens that a message takes of the model's context."""
-    return len(turn.text.encode()) // CHARS_PER_TOKEN + TOKENS_PER_TURN
+    return len(turn.text.encode()) // BYTES_PER_TOKEN + TOKENS_PER_TURN
 
 
 def model_name(name: str) -> str:

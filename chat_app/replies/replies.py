@@ -7,7 +7,7 @@ from chat_app.people.limits import Rates
 from chat_app.replies.writers import Writers
 from chat_app.threads import attempts, message_views, reply_views
 from chat_app.threads.message_views import MessageView
-from chat_app.threads.reply_views import AttemptDetails, StreamPlace, StreamView, Timeline
+from chat_app.threads.reply_views import AttemptDetails, StreamLocation, StreamView, Timeline
 from tributary_streams import STOPPED, StreamId, close_pending, request_stop
 
 
@@ -61,7 +61,7 @@ class Replies:
         """
         return await self._again(AttemptKind.RETRY, who, thread_id, message_id, tab, address, after)
 
-    async def go_on(
+    async def continue_reply(
         self,
         who: Identity,
         thread_id: str,
@@ -108,14 +108,14 @@ class Replies:
         async with self._changes.read() as session:
             return await reply_views.stream(session, stream_id, who.user_id)
 
-    async def place(self, who: Identity, stream_id: StreamId) -> StreamPlace:
+    async def location(self, who: Identity, stream_id: StreamId) -> StreamLocation:
         """Where a stream belongs, for a caller that needs its thread and message but not its text.
 
         Raises:
             ThreadUnknown: there is no such stream for this person.
         """
         async with self._changes.read() as session:
-            return await reply_views.stream_place(session, stream_id, who.user_id)
+            return await reply_views.stream_location(session, stream_id, who.user_id)
 
     async def reply_to(self, who: Identity, thread_id: str, message_id: int) -> StreamId | None:
         """The stream of the first attempt to answer a message, if there was one.

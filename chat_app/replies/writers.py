@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -25,11 +25,11 @@ from chat_app.refusals import UsedUp
 from chat_app.replies import context
 from chat_app.replies.budget import Budget
 from chat_app.replies.llm import OnWait, Turn
+from chat_app.replies.place_notices import PlaceNotices
 from chat_app.replies.places import Places
 from chat_app.settings import Settings
 from chat_app.threads import attempts
 from tributary_streams import (
-    DATABASE_AWAY,
     ChunkRule,
     Ending,
     Finish,
@@ -41,31 +41,14 @@ from tributary_streams import (
     StreamId,
     Sweeper,
     Writer,
-    keep_waiting,
     note_reads,
     read_stream,
 )
 
 logger = logging.getLogger(__name__)
 
-PLACES_TOLD = 20
-"""Places in the queue that are shown by number; a reply further behind only says that it waits."""
-TELL_PLACES_EVERY = 1.0
-"""Seconds between two updates of the places, in one transaction for all replies."""
-RETRY_AFTER = 1.0
-"""Seconds until places that the database refused are stored again."""
 STORE_TAILS_WITHIN = 1.5
 """Seconds that writers get at shutdown to store their tails; the development server kills its worker after two."""
-
-
-def waiting_at(place: int) -> str:
-    """The sentence for a reply that waits at this place in the queue, counted from 1."""
-    if place == 1:
-        return "Waiting: next in line."
-    if place > PLACES_TOLD:
-        return "Waiting in line."
-    ending = "th" if place in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"Waiting: {place}{ending} in line."
 
 
 class Model(Protocol):
@@ -116,7 +99,6 @@ class Writers:
         self._budget = budget
         self._metrics = metrics
         self._reads = reads
-        self._on_commit = on_commit
         self._on_end = on_end
         self._holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._flusher = Flusher(
@@ -139,6 +121,7 @@ class Writers:
             every=settings.chat_sweep_every,
         )
         self._places = Places(per_person=settings.chat_replies_per_person, at_once=settings.chat_replies_at_once)
+        self._place_notices = PlaceNotices(database, self._places, on_commit=on_commit)
         self._begun: set[StreamId] = set()
         self._writers: dict[StreamId, Writer] = {}
         self._writing = Tasks()
@@ -161,7 +144,7 @@ class Writers:
         work = self._work = {
             asyncio.create_task(self._flusher.run(), name="flusher"),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
-            asyncio.create_task(self._tell_places(), name="telling of places"),
+            asyncio.create_task(self._place_notices.run(), name="teller of places"),
         }
         for task in work:
             task.add_done_callback(report)
@@ -238,32 +221,6 @@ class Writers:
         finally:
             self._begun.discard(stream_id)
             self._on_end(stream_id)
-
-    async def _tell_places(self) -> None:
-        """Show each waiting reply its place whenever it has changed, every `TELL_PLACES_EVERY` at most."""
-        told: dict[str, str] = {}
-        while True:
-            await self._places.has_moved.wait()
-            self._places.has_moved.clear()
-            places = {name: waiting_at(place) for place, name in enumerate(self._places.queue, start=1)}
-            changed = {name: said for name, said in places.items() if told.get(name) != said}
-            try:
-                if changed:
-                    await self._keep_waiting(changed)
-            except DATABASE_AWAY as error:
-                logger.warning("places in the queue could not be told (%s); trying again", type(error).__name__)
-                self._places.has_moved.set()
-                await asyncio.sleep(RETRY_AFTER)
-                continue
-            told = places
-            await asyncio.sleep(TELL_PLACES_EVERY)
-
-    async def _keep_waiting(self, reasons: Mapping[str, str]) -> None:
-        async with self._database.write() as session:
-            for stream_id, reason in reasons.items():
-                if await keep_waiting(session, StreamId(stream_id), reason):
-                    await attempts.change_reply(session, StreamId(stream_id))
-        self._on_commit()
 
     async def _write_now(self, stream_id: StreamId, attempt: Attempt, thread: Thread) -> None:
         settings = self._settings

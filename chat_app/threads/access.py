@@ -101,6 +101,25 @@ async def refusal(session: AsyncSession, thread_id: str, user_id: int) -> Thread
     return NotPermitted(thread_id) if is_readable else ThreadUnknown(thread_id)
 
 
+async def message_refusal(
+    session: AsyncSession, thread_id: str, message_id: int, user_id: int
+) -> ThreadUnknown | NotPermitted:
+    """Why a query with `may` found no message. A person who may not read the thread is not told that it exists."""
+    query = select(col(Message.id)).where(*is_in(thread_id, message_id))
+    is_there = (await session.execute(query)).first() is not None
+    return await refusal(session, thread_id, user_id) if is_there else ThreadUnknown(thread_id)
+
+
+def is_current() -> ColumnElement[bool]:
+    """Condition on `Attempt` and `Message`: the attempt is the message's current one, whose text readers see."""
+    return and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt))
+
+
+def is_in(thread_id: str, message_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on `Message`: not deleted, and in this thread, since a message id alone can be guessed."""
+    return col(Message.id) == message_id, col(Message.thread_id) == thread_id, col(Message.deleted).is_(None)
+
+
 def _is_member(user_id: int, roles: list[MemberRole]) -> ColumnElement[bool]:
     return exists().where(
         col(Member.thread_id) == col(Thread.id), col(Member.user_id) == user_id, col(Member.role).in_(roles)

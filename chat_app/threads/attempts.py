@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.models import Attempt, AttemptKind, Message, Role, Thread
-from chat_app.refusals import NotNow, NotPermitted, ThreadUnknown
-from chat_app.threads.access import Verb, may, refusal
+from chat_app.refusals import NotNow
+from chat_app.threads.access import Verb, is_current, is_in, may, message_refusal
 from chat_app.threads.versions import next_version, raise_version
 from tributary_streams import (
     STOPPED,
@@ -136,20 +136,6 @@ async def end_quietly(session: AsyncSession, stream_ids: Sequence[StreamId]) -> 
             await request_stop(session, stream_id)
 
 
-async def message_refusal(
-    session: AsyncSession, thread_id: str, message_id: int, user_id: int
-) -> ThreadUnknown | NotPermitted:
-    """Why a query with `may` found no message. A person who may not read the thread is not told that it exists."""
-    query = select(col(Message.id)).where(*is_in(thread_id, message_id))
-    is_there = (await session.execute(query)).first() is not None
-    return await refusal(session, thread_id, user_id) if is_there else ThreadUnknown(thread_id)
-
-
-def is_in(thread_id: str, message_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on `Message`: not deleted, and in this thread, since a message id alone can be guessed."""
-    return col(Message.id) == message_id, col(Message.thread_id) == thread_id, col(Message.deleted).is_(None)
-
-
 async def answer(
     session: AsyncSession, thread: Thread, prompt_id: int, asked_by: int, *, tab: str, model: str
 ) -> StreamId:
@@ -178,9 +164,5 @@ def with_attempt(query: Select[*Ts]) -> Select[*Ts]:
     return (
         query.select_from(Message)
         .join(Thread, col(Thread.id) == col(Message.thread_id))
-        .join(
-            Attempt,
-            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
-            isouter=True,
-        )
+        .join(Attempt, is_current(), isouter=True)
     )

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.models import Attempt, Message, ReadReceipt, Role, Thread, User
 from chat_app.refusals import ThreadUnknown
-from chat_app.threads.access import Verb, may
+from chat_app.threads.access import Verb, is_current, may
 from tributary_streams import Stream, StreamId, StreamStatus, read_text
 
 NEWEST = 100
@@ -155,11 +155,7 @@ async def people(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, tu
 def _messages(thread_id: str) -> Select[Message, Attempt, Stream]:
     return (
         select(Message, Attempt, Stream)
-        .join(
-            Attempt,
-            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
-            isouter=True,
-        )
+        .join(Attempt, is_current(), isouter=True)
         .join(Stream, col(Stream.id) == col(Attempt.stream_id), isouter=True)
         .where(col(Message.thread_id) == thread_id)
     )

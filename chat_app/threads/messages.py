@@ -15,8 +15,8 @@ from chat_app.people.limits import Rates
 from chat_app.people.names import one_line
 from chat_app.refusals import MessageRefused, MessageTooLong, NotNow, ThreadUnknown
 from chat_app.threads import message_views, reply_views, thread_views
-from chat_app.threads.access import Verb, may, may_delete_message, may_edit_message
-from chat_app.threads.attempts import answer, end_quietly, is_in, message_refusal, with_attempt
+from chat_app.threads.access import Verb, is_in, may, may_delete_message, may_edit_message, message_refusal
+from chat_app.threads.attempts import answer, end_quietly, with_attempt
 from chat_app.threads.mentions import MENTION, mentions_ai
 from chat_app.threads.message_views import NEWEST, MessageView
 from chat_app.threads.reply_views import AttemptView
@@ -82,15 +82,15 @@ class Messages:
         *,
         nonce: str,
         tab: str,
-        address: str | None = "",
+        address: str = "",
         asks: bool | None = None,
+        is_counted: bool = True,
     ) -> Posted:
         """Store a message, then let the AI answer if it is asked: the model is called only after the commit.
 
         The same nonce again is the same message, which is not stored or counted again. `tab` names the tab that will
-        drive the reply. `address` counts against the limit of its network, "" against none; None is for messages of the
-        server itself, which are not counted. `asks` says whether the AI is asked; None leaves it to the text and the
-        thread's mode.
+        drive the reply. `address` counts against the limit of its network, "" against none. `asks` says whether the AI
+        is asked; None leaves it to the text and the thread's mode. Messages of the server itself are not counted.
 
         Raises:
             ThreadUnknown: there is no such thread for this person.
@@ -102,7 +102,7 @@ class Messages:
             posted = await post(
                 session, thread_id, who.user_id, text, nonce=nonce, tab=tab, model=self._model, asks=asks
             )
-            if posted.is_new and address is not None:
+            if posted.is_new and is_counted:
                 await self._rates.message(who.user_id, address)  # a refusal rolls the transaction back
         self._on_post(thread_id, who.user_id)
         if posted.stream_id is not None:
@@ -236,10 +236,9 @@ async def post(
     model: str,
     asks: bool | None = None,
 ) -> Posted:
-    """Store a message and, if it asks the AI, the reply's message, attempt and pending stream.
+    """Store a message and, if it asks the AI, the reply's message, attempt and pending stream; see `Messages.post`.
 
-    The same nonce again is the same message: nothing is added, and no stream is returned. `tab` names the tab that will
-    drive the reply. `asks` says whether the AI is asked; None leaves it to the text and the thread's mode.
+    The same nonce again is the same message: nothing is added, and no stream is returned.
 
     Raises:
         ThreadUnknown: there is no such thread for this person.
@@ -282,7 +281,7 @@ async def post(
 
 
 async def edit_message(session: AsyncSession, thread_id: str, message_id: int, user_id: int, text: str) -> bool:
-    """Change the text of one's message; False if it has that text already. The AI is not asked again.
+    """Change the text of one's message, as `Messages.edit` does; False if it has that text already.
 
     Raises:
         ThreadUnknown: there is no such message for this person.

@@ -1,6 +1,6 @@
 """Reply views: attempts, streams and timelines of replies.
 
-Only `stream` and `stream_place` check permission. Callers of the other functions check it before.
+Only `stream` and `stream_location` check permission. Callers of the other functions check it before.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from chat_app.data.models import Attempt, AttemptKind, Message, Thread
 from chat_app.refusals import ThreadUnknown
 from chat_app.threads.access import Verb, may
 from chat_app.threads.message_views import MessageView
-from chat_app.threads.thread_views import thread_of
 from tributary_streams import Chunk, Stream, StreamId, StreamStatus, read_text
 
 TIMELINE_STEPS = 2000
@@ -40,7 +39,7 @@ class AttemptView:
 
 
 @dataclass(frozen=True)
-class StreamPlace:
+class StreamLocation:
     """Where a stream belongs."""
 
     thread_id: str
@@ -89,7 +88,7 @@ class StreamView:
     tokens_out: int | None
 
 
-async def stream_place(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamPlace:
+async def stream_location(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamLocation:
     """Where a stream that this person may read belongs, without its text.
 
     Raises:
@@ -106,7 +105,7 @@ async def stream_place(session: AsyncSession, stream_id: StreamId, user_id: int)
         raise ThreadUnknown(stream_id)
     thread_id, message_id, is_current = row
     assert message_id is not None
-    return StreamPlace(thread_id, message_id, bool(is_current))
+    return StreamLocation(thread_id, message_id, bool(is_current))
 
 
 async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> StreamView:
@@ -115,7 +114,7 @@ async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> St
     Raises:
         ThreadUnknown: there is no such stream for this person.
     """
-    thread = await thread_of(session, stream_id, user_id)
+    location = await stream_location(session, stream_id, user_id)
     query = (
         select(Stream, Attempt, Message)
         .join(Attempt, col(Attempt.stream_id) == col(Stream.id))
@@ -124,14 +123,13 @@ async def stream(session: AsyncSession, stream_id: StreamId, user_id: int) -> St
     )
     found, attempt, message = (await session.execute(query)).one()
     text: str | None = await read_text(session, stream_id)
-    is_current = attempt.number == message.attempt
     if len(text or "") < found.length:  # its chunks were pruned; the message keeps what it shows
-        text = message.text[attempt.base :] if is_current else None
+        text = message.text[attempt.base :] if location.is_current else None
     return StreamView(
         id=stream_id,
-        thread_id=thread.id,
-        message_id=attempt.message_id,
-        is_current=is_current,
+        thread_id=location.thread_id,
+        message_id=location.message_id,
+        is_current=location.is_current,
         status=found.status,
         reason=found.reason,
         text=text,

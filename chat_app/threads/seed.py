@@ -13,7 +13,7 @@ from sqlmodel import col
 from chat_app.data.db import Database
 from chat_app.data.models import Thread
 from chat_app.people.identity import Identity
-from chat_app.people.names import add_user
+from chat_app.people.names import AI_HANDLE, add_user
 from chat_app.threads import threads
 from chat_app.threads.messages import Messages
 from tributary_streams import StreamId
@@ -31,16 +31,17 @@ class SeedMessage:
     pause: float
 
 
+ASK = f"@{AI_HANDLE}"
 MESSAGES = (
     SeedMessage("Ada", "Hi! I set this up a minute ago. Everyone with the address is in the same thread.", 0.2),
     SeedMessage("Noor", "Nice. And the AI is just one of us?", 1.5),
     SeedMessage(
-        "Ada", "Yes, write @gpt and it joins in. @gpt what makes a reply here different from other chats?", 1.8
+        "Ada", f"Yes, write {ASK} and it joins in. {ASK} what makes a reply here different from other chats?", 1.8
     ),
     SeedMessage("Noor", "I reloaded the page in the middle of that and it simply went on.", 2.0),
     SeedMessage(
         "Noor",
-        "@gpt please compare a reply that belongs to a tab with a reply that belongs to the server, as a table",
+        f"{ASK} please compare a reply that belongs to a tab with a reply that belongs to the server, as a table",
         2.0,
     ),
 )
@@ -80,7 +81,9 @@ class Seed:
         for number, said in enumerate(MESSAGES):
             await asyncio.sleep(said.pause)
             who = Identity(speakers[said.speaker], said.speaker, 0)
-            posted = await self._messages.post(who, thread_id, said.text, nonce=f"seed-{number}", tab=tab, address=None)
+            posted = await self._messages.post(
+                who, thread_id, said.text, nonce=f"seed-{number}", tab=tab, is_counted=False
+            )
             if posted.stream_id is not None:
                 await self._written(posted.stream_id)
 

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from chat_app.data.models import Attempt, Member, MemberRole, Message, ReadReceipt, Thread, ThreadSettings, Visibility
 from chat_app.refusals import ThreadUnknown
-from chat_app.threads.access import Verb, may
+from chat_app.threads.access import Verb, is_current, may
 from tributary_streams import LIVE_STATUSES, Stream, StreamId
 
 LISTED = 50
@@ -26,7 +26,10 @@ FOUND = 20
 
 @dataclass(frozen=True)
 class ThreadView:
-    """A thread without its messages; `active` is the time of the last post."""
+    """A thread without its messages; `active` is the time of the last post.
+
+    Views are shared by all tabs, so never change `settings`.
+    """
 
     id: str
     title: str
@@ -108,10 +111,7 @@ async def live_threads(session: AsyncSession) -> set[str]:
     """The threads in which a reply is under way, in any process; `LIVE` at most."""
     query = (
         select(col(Message.thread_id))
-        .join(
-            Attempt,
-            and_(col(Attempt.message_id) == col(Message.id), col(Attempt.number) == col(Message.attempt)),
-        )
+        .join(Attempt, is_current())
         .join(Stream, col(Stream.id) == col(Attempt.stream_id))
         .where(col(Stream.status).in_(LIVE_STATUSES), col(Message.deleted).is_(None))
         .distinct()

@@ -75,6 +75,7 @@ async def test_what_is_deleted_can_be_taken_back_and_a_name_changed(
     address = ada.page.url
     noor = await visitor().open(address)
     await ada.send("First")
+    await noor.shows("First")
     await noor.send("Second")
     await ada.shows("Second")
     row = ada.page.locator("article", has_text="First")

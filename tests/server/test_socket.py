@@ -90,11 +90,10 @@ ENTRY_POINTS = {
 
 LIST = """
 import json
-import chat_app.chat_app
-from chat_app.gate.frames import CHECKS
-from chat_app.reflex_seams import is_remote
+from chat_app.chat_app import with_guard
 from reflex_base.registry import RegistrationContext
-print(json.dumps([name for name in RegistrationContext.get().event_handlers if name in CHECKS or is_remote(name)]))
+guard = with_guard(None)
+print(json.dumps([name for name in RegistrationContext.get().event_handlers if guard.may_call(name)]))
 """
 BEHIND_A_PROXY = """
 import asyncio, json

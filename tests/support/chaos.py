@@ -30,7 +30,6 @@ from tributary_streams import (
     Flusher,
     GrowingText,
     Hub,
-    Lease,
     Patience,
     SourceEndedEarly,
     SourceError,
@@ -46,6 +45,7 @@ from tributary_streams import (
 )
 from tributary_streams.errors import DATABASE_AWAY
 from tributary_streams.flusher import AWAY_AFTER
+from tributary_streams.store import Lease
 from tributary_streams.writer import FAILED, FELL_SILENT, NEVER_BEGAN, NOT_SAVED, RESTARTED, STOPPED
 
 LEASE_EXPIRY = 30.0
