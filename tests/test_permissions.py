@@ -69,6 +69,7 @@ MATTERS = {
     Visibility.PRIVATE: ("viewer", "member", "owner"),
 }
 """Who may do something because of the visibility, or whatever it is. A scene takes a while: these are enough."""
+# The services are tried for all in each run: they decide, and pages and routes call them.
 whoever = pytest.mark.parametrize(
     "visibility", [Visibility.OPEN, pytest.param(Visibility.PRIVATE, marks=pytest.mark.thorough)]
 )
@@ -588,7 +589,7 @@ async def test_a_service_refuses_whoever_may_not_and_changes_nothing(world: Worl
     assert await now.rows() == before
 
 
-@whoever
+@pytest.mark.parametrize("visibility", MATTERS)
 async def test_a_service_does_it_for_whoever_may(world: World, visibility: Visibility) -> None:
     now = await scene(world, visibility)
     for name in of_services:

@@ -124,11 +124,10 @@ async def test_transactions_of_another_form_are_an_error_that_the_caller_hears(
 async def test_a_stream_that_nobody_began_ends_or_is_started_and_is_never_forgotten(
     streams: Streams, transactions: EngineTransactions
 ) -> None:
-    now, started = [0.0], list[StreamId]()
+    now, started = [0.0], asyncio.Queue[StreamId]()
     left = await streams.create()
-    alone = Sweeper(transactions, lambda: (), start=started.append, is_alone=lambda: True, clock=lambda: now[0])
-    await alone.sweep()
-    assert started == [left]
+    async with Streams(transactions, is_alone=lambda: True, start=started.put_nowait):
+        assert await asyncio.wait_for(started.get(), WITHIN) == left
 
     ending = Sweeper(transactions, lambda: (), is_alone=lambda: True, expiry=30, clock=lambda: now[0])
     await ending.sweep()
