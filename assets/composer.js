@@ -31,7 +31,7 @@ const newNonce = () =>
 export const compose = ({ currentTarget }) =>
   document.dispatchEvent(new CustomEvent("compose", { detail: currentTarget.dataset.compose }));
 
-/** For a button whose data-edit names a message's text as "message.edits": it can be edited in the composer then. */
+/** For a button whose data-edit names a message's text as "message.version": it can be edited in the composer then. */
 export const editMessage = ({ currentTarget }) =>
   document.dispatchEvent(new CustomEvent("edit-message", { detail: currentTarget.dataset.edit }));
 
@@ -244,7 +244,7 @@ export function Composer(props) {
   const others = useMemo(() => {
     const byId = new Map(Object.entries(people).map(([id, person]) => [Number(id), person]));
     for (const each of here) {
-      byId.set(each[PERSON_HERE.person], { name: each[PERSON_HERE.name], hue: each[PERSON_HERE.hue] });
+      byId.set(each[PERSON_HERE.id], { name: each[PERSON_HERE.name], hue: each[PERSON_HERE.hue] });
     }
     byId.delete(me);
     return [...byId.values()];

@@ -2,7 +2,7 @@
 
 import { useEffect } from "react";
 
-export const SHEET = "shortcuts";
+const SHEET = "shortcuts";
 
 const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]") != null;
 

@@ -6,7 +6,7 @@ const isLive = (status) => LIVE_STATUSES.includes(status);
 
 /**
  * `look(rows, me)` returns `[{ kind, message, author, status, isMine }]` of what came since the last one, nothing at
- * first; `kind` is "message", "begun" or "ended", and `isMine` says of a reply that `me` asked for it. Older rows that
+ * first; `kind` is "message", "begun" or "ended", and `isMine` says of a reply that `me` asked for it. Earlier rows that
  * join are none of it.
  */
 export function createRowEvents() {

@@ -1,5 +1,5 @@
 /**
- * The rows of a transcript, in order, kept by frames `[kind, rows, gone, hasOlder]`.
+ * The rows of a transcript, in order, kept by frames `[kind, rows, gone, hasEarlier]`.
  *
  * A row is metadata, with its fields at the places of `ROW`, and ids of messages grow with their order in the thread.
  * So a frame may come twice, and one that is late changes nothing that is newer. Kinds: "page" is the newest rows of a
@@ -24,7 +24,7 @@ export function createRowStore({ dayOf = localDay } = {}) {
   const listeners = new Set();
   const days = new WeakMap(); // row -> its day, for a hundred dates take a while
   let entries = [];
-  let hasOlder = false;
+  let hasEarlier = false;
   let isAtEnd = true;
 
   function day(row) {
@@ -71,17 +71,17 @@ export function createRowStore({ dayOf = localDay } = {}) {
     let rows = entries.map(({ row }) => row);
     const first = rows[0]?.[ROW.message] ?? 0;
     if (kind === "page") {
-      hasOlder = isMore;
+      hasEarlier = isMore;
       return merged([], added, []);
     }
     if (kind === "earlier") {
-      hasOlder = isMore;
+      hasEarlier = isMore;
       return merged(rows, added, gone);
     }
     // A change of what was not paged in comes with its page.
-    rows = merged(rows, hasOlder ? added.filter((row) => row[ROW.message] >= first) : added, gone);
+    rows = merged(rows, hasEarlier ? added.filter((row) => row[ROW.message] >= first) : added, gone);
     if (isAtEnd && rows.length > KEEP + TRIM) {
-      hasOlder = true;
+      hasEarlier = true;
       rows = rows.slice(-KEEP);
     }
     return rows;
@@ -92,7 +92,7 @@ export function createRowStore({ dayOf = localDay } = {}) {
       for (const frame of frames) show(apply(frame));
     },
     read: () => entries,
-    hasOlder: () => hasOlder,
+    hasEarlier: () => hasEarlier,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -2,10 +2,10 @@
 
 import { createElement, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ROW } from "$/public/shared.js";
-import { rows, useEntries, useHasOlder } from "$/public/transcript_feed.js";
+import { rows, useEntries, useHasEarlier } from "$/public/transcript_feed.js";
 
 const NEAR_PX = 40;
-const AHEAD_PX = 900; // older messages are asked for when they are as near as this
+const AHEAD_PX = 900; // earlier messages are asked for when they are as near as this
 const AUTOMATIC = 1_000; // rows up to which that happens by itself
 const ASK_AGAIN_MS = 5_000;
 
@@ -44,21 +44,21 @@ function keepPlace(place, box) {
 const heightOf = (box, message) => box.querySelector(`[data-message="${message}"]`)?.offsetHeight ?? 0;
 
 /**
- * Asks for older messages when the reader comes near the oldest, or presses it.
+ * Asks for earlier messages when the reader comes near the oldest, or presses it.
  *
  * Each page is asked for once, and again only where no answer comes.
  */
-function OlderMessages({ box, first, isAutomatic, label, busyLabel, onOlder }) {
+function EarlierMessages({ box, first, isAutomatic, label, busyLabel, onEarlier }) {
   const button = useRef(null);
   const [askedFor, setAskedFor] = useState(null);
   const isAsking = askedFor === first;
 
   const ask = useCallback(() => {
     setAskedFor((was) => {
-      if (was !== first) queueMicrotask(() => onOlder(first));
+      if (was !== first) queueMicrotask(() => onEarlier(first));
       return first;
     });
-  }, [first, onOlder]);
+  }, [first, onEarlier]);
 
   useEffect(() => {
     if (!isAsking) return undefined;
@@ -84,7 +84,7 @@ function OlderMessages({ box, first, isAutomatic, label, busyLabel, onOlder }) {
 
   return createElement(
     "div",
-    { className: "older-messages" },
+    { className: "earlier-messages" },
     createElement("button", { ref: button, type: "button", onClick: ask, "aria-busy": isAsking }, isAsking ? busyLabel : label),
   );
 }
@@ -95,7 +95,7 @@ function OlderMessages({ box, first, isAutomatic, label, busyLabel, onOlder }) {
  * Scrolling up leaves the end, scrolling down to it or sending a message ("message-sent" on the document) comes back.
  * Away from the end, what the reader looks at stays where it is, and a button leads back. `newLabel` with the number of
  * messages for its "{count}" is on it when some came since, `oneLabel` for a single one, `growingLabel` while the last
- * one grows; else `endLabel` names it. `onOlder(message)` asks for the page before the oldest message that is here.
+ * one grows; else `endLabel` names it. `onEarlier(message)` asks for the page before the oldest message that is here.
  */
 export function ScrollFollow({
   label,
@@ -103,9 +103,9 @@ export function ScrollFollow({
   oneLabel,
   growingLabel,
   endLabel,
-  olderLabel,
+  earlierLabel,
   busyLabel,
-  onOlder,
+  onEarlier,
   children,
 }) {
   const box = useRef(null);
@@ -116,7 +116,7 @@ export function ScrollFollow({
   const left = useRef({ message: 0, height: 0 }); // the last message when the reader left the end, and its height
   const [below, setBelow] = useState(""); // "", "end", "grown"
   const entries = useEntries();
-  const hasOlder = useHasOlder();
+  const hasEarlier = useHasEarlier();
   const first = entries[0]?.row[ROW.message];
 
   const setFollowing = useCallback((value) => {
@@ -185,15 +185,15 @@ export function ScrollFollow({
       createElement(
         "div",
         { ref: content },
-        hasOlder &&
+        hasEarlier &&
           first !== undefined &&
-          createElement(OlderMessages, {
+          createElement(EarlierMessages, {
             box,
             first,
             isAutomatic: entries.length < AUTOMATIC,
-            label: olderLabel,
+            label: earlierLabel,
             busyLabel,
-            onOlder,
+            onEarlier,
           }),
         children,
       ),

@@ -6,8 +6,8 @@ export const ROW = { message: 0, author: 1, at: 2, status: 3, version: 4, reason
 /** Where the fields of a sidebar's row are (`SidebarRow` in chat_app/state.py). */
 export const SIDEBAR_ROW = { thread: 0, title: 1, active: 2, unread: 3, live: 4 };
 
-/** Where the fields of somebody on the thread are (`PersonHere` in chat_app/state.py). */
-export const PERSON_HERE = { person: 0, name: 1, hue: 2 };
+/** Where the fields of somebody on the thread are (`PersonHere` in chat_app/live/presence.py). */
+export const PERSON_HERE = { id: 0, name: 1, hue: 2 };
 
 /** Statuses of a reply that has not ended (tributary_streams/tables.py). */
 export const LIVE_STATUSES = ["pending", "streaming"];

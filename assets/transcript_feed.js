@@ -20,7 +20,7 @@ export const rows = createRowStore();
  * once on it.
  *
  * React may render two updates as one, and then the frames of the first were never seen: hence the state's own store,
- * which calls at once for each update (reflex 0.10.1).
+ * which calls at once for each update (reflex 0.10.1). To ask for: a hook that is called for each update of a state.
  */
 export function TranscriptFeed({ state, textField, rowField, timelineField, onGap }) {
   const states = useContext(StateStoreContext);
@@ -62,4 +62,4 @@ export function useText(name) {
 export const useEntries = () => useSyncExternalStore(rows.subscribe, rows.read, rows.read);
 
 /** Whether there are messages before the oldest that is here. */
-export const useHasOlder = () => useSyncExternalStore(rows.subscribe, rows.hasOlder, rows.hasOlder);
+export const useHasEarlier = () => useSyncExternalStore(rows.subscribe, rows.hasEarlier, rows.hasEarlier);

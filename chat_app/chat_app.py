@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from chat_app import doctor
 from chat_app.api.app import create_api, mounted
 from chat_app.api.operation import operation_routes
-from chat_app.components import layout, theme
+from chat_app.components import layout, theme, words
 from chat_app.gate import cookie, headers
 from chat_app.gate.allowances import SocketLimits
 from chat_app.gate.guard import SocketGuard
@@ -152,8 +152,8 @@ app = rx.App(
     frontend_exception_handler=report_page,
 )
 app.register_lifespan_task(lifespan)
-app.add_page(home.home, route=home.ROUTE, title="Tributary", on_load=home.Home.lead)
-app.add_page(thread.thread, route=thread.ROUTE, title="Tributary", on_load=Live.watch)
-app.add_page(join.join, route=join.ROUTE, title="Tributary", on_load=join.Join.join)
-app.add_page(account.account, route=account.ROUTE, title="Your account · Tributary", on_load=account.Account.show)
-app.add_page(not_found.not_found, route="404", title="Not found · Tributary")
+app.add_page(home.home, route=home.ROUTE, title=words.BRAND, on_load=home.Home.lead)
+app.add_page(thread.thread, route=thread.ROUTE, title=words.BRAND, on_load=Live.watch)
+app.add_page(join.join, route=join.ROUTE, title=words.BRAND, on_load=join.Join.join)
+app.add_page(account.account, route=account.ROUTE, title=words.ACCOUNT_PAGE, on_load=account.Account.show)
+app.add_page(not_found.not_found, route="404", title=words.NOT_FOUND_PAGE)

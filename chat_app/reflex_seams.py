@@ -1,6 +1,7 @@
-"""The private seams: all that this app uses of Reflex's inside, as of reflex 0.10.1.
+"""The private seams: all that this app's Python uses of Reflex's inside, as of reflex 0.10.1.
 
 Each says what to ask of Reflex, and has a test in tests/test_reflex_seams.py that fails when the private part moves.
+So has the one seam in JavaScript: `transcript_feed.js` subscribes to the store of states.
 """
 
 from collections.abc import Callable

@@ -19,7 +19,7 @@ from chat_app import reflex_seams
 from chat_app.data.models import Role, ThreadSettings
 from chat_app.gate.allowances import HANDLERS_AT_ONCE, TOO_MUCH, AtOnce
 from chat_app.live.directory import SidebarThread
-from chat_app.live.presence import Crowd
+from chat_app.live.presence import Crowd, PersonHere
 from chat_app.live.tabs import TOUCH_EVERY, Frame, Tab, TabUpdate
 from chat_app.people.identity import Identity, session_of
 from chat_app.refusals import Refusal, SignedOut, ThreadUnknown, words
@@ -89,14 +89,6 @@ class SidebarRow(NamedTuple):
     """How many messages have come since this person was there."""
     live: int
     """1 while a reply is under way, else 0."""
-
-
-class PersonHere(NamedTuple):
-    """Somebody who is on the thread; also sent as an array."""
-
-    person: int
-    name: str
-    hue: int
 
 
 def remote(handler: Callable[..., Awaitable[Any]]) -> Any:
@@ -353,10 +345,10 @@ class Presence(rx.State):
             tab.type()
 
     def _show(self, crowd: Crowd, me: int) -> None:
-        typing = [person.name for person in crowd.typing if person.user_id != me]
+        typing = [person.name for person in crowd.typing if person.id != me]
         update_vars(
             self,
-            people=[PersonHere(person.user_id, person.name, person.hue) for person in crowd.people],
+            people=list(crowd.people),
             count=crowd.count,
             viewers=max(0, crowd.tabs - 1),
             typing=typing[:TYPING_NAMED],

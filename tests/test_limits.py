@@ -258,7 +258,7 @@ async def test_the_page_is_told_the_wait_and_which_text_to_give_back(
     monkeypatch.setattr("chat_app.pages.thread.thread_in_address", lambda state: thread_id)
 
     async def send(text: str) -> str:
-        await Composer.send.fn(composer, {"text": text, "nonce": f"nonce-of-{text}"})  # pyright: ignore[reportFunctionMemberAccess]
+        await Composer.send.fn(composer, text, f"nonce-of-{text}")  # pyright: ignore[reportFunctionMemberAccess]
         return (await root.get_state(Viewer)).notice
 
     assert await send("1") == ""

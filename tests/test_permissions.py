@@ -194,20 +194,20 @@ HANDLERS: dict[str, Entry] = {
     "finder.find": Entry(None),  # among the threads that one's sidebar may list
     "home.lead": Entry(None),
     "sidebar.new_thread": Entry(None),
-    "composer.send": Entry(Verb.POST, arguments=lambda _: {"form": {"text": "Hello", "nonce": "0123456789"}}),
+    "composer.send": Entry(Verb.POST, arguments=lambda _: {"text": "Hello", "nonce": "0123456789"}),
     "composer.edit": Entry(  # its author's alone, who is the owner here
         Verb.CLEAR, "message", lambda now: {"message_id": now.prompt, "text": "Other", "nonce": "0123456789"}
     ),
     "composer.stop": Entry(Verb.STOP, "stream", lambda now: {"message_id": now.live}),
     "composer.retry": Entry(Verb.RETRY, "stream", lambda now: {"message_id": now.ended}),
     "composer.go_on": Entry(Verb.CONTINUE, "stream", lambda now: {"message_id": now.ended}),
-    "undo.delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
+    "deletion.delete_message": Entry(Verb.CLEAR, "message", lambda now: {"message_id": now.prompt}),  # somebody else's
     "thread_menu.rename": Entry(Verb.RENAME, arguments=lambda _: {"title": "Another"}),
-    "settings.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"name": "granularity", "value": "word"}),
-    "undo.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
-    "undo.keep_deleted": Entry(None),
+    "configuration.configure": Entry(Verb.CONFIGURE, arguments=lambda _: {"name": "granularity", "value": "word"}),
+    "deletion.undo": Entry(None),  # of what this tab has deleted; tests/test_undo.py
+    "deletion.keep_deleted": Entry(None),
     "thread_menu.clear": Entry(Verb.CLEAR),
-    "undo.delete_thread": Entry(Verb.DELETE),
+    "deletion.delete_thread": Entry(Verb.DELETE),
     "sharing.look": Entry(Verb.READ),
     "sharing.forget": Entry(None),
     "sharing.set_visibility": Entry(Verb.SHARE, arguments=lambda _: {"visibility": "link"}),

@@ -43,7 +43,7 @@ class Listener:
 
 
 def names(crowd: Crowd) -> list[int]:
-    return [each.user_id for each in crowd.people]
+    return [each.id for each in crowd.people]
 
 
 def bytes_of(state: PresenceState) -> int:
@@ -85,14 +85,14 @@ def test_typing_ends_by_itself_when_sent_and_when_the_typist_leaves() -> None:
                 here.type("t", number)
             here.type("elsewhere", 2)
             await asyncio.sleep(3)
-            assert [each.user_id for each in told.now.typing] == [2, 3, 4, 5]
+            assert [each.id for each in told.now.typing] == [2, 3, 4, 5]
             here.type("t", 2)
             here.stop_typing("t", 3)
             leaving.close()
             await asyncio.sleep(presence.TOLD_EVERY + 1)
-            assert [each.user_id for each in told.now.typing] == [2, 4]
+            assert [each.id for each in told.now.typing] == [2, 4]
             await asyncio.sleep(2)
-            assert [each.user_id for each in told.now.typing] == [2]
+            assert [each.id for each in told.now.typing] == [2]
             await asyncio.sleep(presence.TYPING_LASTS)
             assert told.now.typing == ()
 
@@ -153,7 +153,7 @@ async def world(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 def typing(tab: OpenTab) -> set[int]:
-    return {each.user_id for each in tab.screen.crowd.typing}
+    return {each.id for each in tab.screen.crowd.typing}
 
 
 async def test_typing_is_seen_by_the_others_until_it_is_sent_and_wakes_no_database(world: World) -> None:

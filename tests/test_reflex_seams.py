@@ -1,7 +1,8 @@
-"""The private parts of Reflex that reflex_seams.py uses: each test fails when one of them moves."""
+"""Private parts of Reflex that `reflex_seams.py` and `transcript_feed.js` use: each test fails when one moves."""
 
 import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import engineio
@@ -9,6 +10,7 @@ import reflex as rx
 import socketio
 from engineio.async_socket import AsyncSocket
 from reflex.utils import frontend_skeleton
+from reflex_base.compiler import templates
 from reflex_base.event.context import EventContext
 
 from chat_app import reflex_seams
@@ -50,3 +52,12 @@ def test_a_tab_finds_the_queue_of_its_socket() -> None:
     server = engineio.AsyncServer(async_mode="asgi")
     assert server.sockets == {}
     assert AsyncSocket(server, "sid").queue.qsize() == 0
+
+
+def test_the_page_reads_the_store_of_states_past_the_components() -> None:
+    web = Path(inspect.getfile(templates)).parents[1] / ".templates" / "web" / "utils"
+    assert "export const StateStoreContext = createContext(null);" in (web / "context-registry.js").read_text()
+    made = inspect.getsource(templates)
+    assert "StateStoreContext,\n    {{ value: store }}," in made
+    assert "getSnapshot: (substateName) => initialState[substateName]," in made
+    assert "subscribe: () => () => {{}}," in made

@@ -26,7 +26,7 @@ def test_an_older_page_stands_before_and_news_after_whatever_order_they_come_in(
         store.accept([["news", [row(103)], [], false]]);
         store.accept([["earlier", range(97, 100), [], true], ["news", [row(104)], [], false]]);
         store.accept([["earlier", range(97, 100), [], true]]);
-        return [shown(), store.hasOlder()];
+        return [shown(), store.hasEarlier()];
     """) == [[97, 98, 99, 100, 101, 102, 103, 104], True]
 
 
@@ -43,7 +43,7 @@ def test_a_page_that_comes_again_forgets_what_was_deleted_meanwhile() -> None:
         store.accept([["page", range(100, 103), [], true]]);
         store.accept([["earlier", range(90, 100), [], false]]);
         store.accept([["page", [row(100), row(102)], [], true]]);
-        return [shown(), store.hasOlder()];
+        return [shown(), store.hasEarlier()];
     """) == [[100, 102], True]
 
 
@@ -100,6 +100,6 @@ def test_a_page_that_is_open_for_weeks_lets_go_of_the_oldest_while_its_reader_is
         lengths.push(store.read().length);
         store.setAtEnd(true);
         store.accept([["news", [row(451)], [], false]]);
-        return [...lengths, store.read().length, shown()[0], store.hasOlder()];
+        return [...lengths, store.read().length, shown()[0], store.hasEarlier()];
     """)
     assert lengths == [450, 300, 152, True]

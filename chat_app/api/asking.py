@@ -14,7 +14,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _bearer = HTTPBearer(auto_error=False, description="Your token: `trb_…`.")
 
 
-def running() -> Services:
+async def running() -> Services:
     """The services of the running server."""
     return services()
 
@@ -37,7 +37,7 @@ async def asking(request: Request, running: Running, _: Annotated[object, Securi
     return await running.people.recognise(headers.get("cookie", ""), authorization)
 
 
-def address(request: Request) -> str:
+async def address(request: Request) -> str:
     """The network address that a request comes from, for limits; "" if it has none."""
     return request.client.host if request.client else ""
 

@@ -1,1 +1,1 @@
-"""The parts of the pages. A dialog has a state of its own; other parts get the handlers of their page as arguments."""
+"""The parts of the pages. Some have a state of their own; the others get their page's handlers as arguments."""

@@ -11,16 +11,12 @@ from chat_app.components.client import local_time
 from chat_app.components.dialogs.dialog import FIELD, PLAIN, QUIET, confirm, opens
 from chat_app.components.dialogs.secret import shown_once
 from chat_app.components.sidebar import person_dot
+from chat_app.people.names import NAME_LENGTH
+from chat_app.people.tokens import TOKEN_NAME_LENGTH
 from chat_app.state import Viewer
 
 SHOWN_ONCE_ID = "new-token"
 """The id of the field that shows a new token."""
-TOKEN_NAME_LENGTH = 60
-"""Characters (UTF-16 units, as browsers count) that the field for a token's name takes."""
-
-NAME_LENGTH = 60
-"""Characters (UTF-16 units) that the field for a person's name takes."""
-
 _ME = "who-i-am"
 # The dot shows the colour while it is being chosen.
 _SHOW_HUE = rx.Var(
@@ -65,7 +61,7 @@ def person(on_rename: Handler) -> rx.Component:
                     # The fields keep their own values; a new key resets them to the new name and colour.
                     key=Viewer.name,
                     default_value=Viewer.name,
-                    max_length=NAME_LENGTH,
+                    max_length=NAME_LENGTH,  # a browser counts UTF-16 units
                     required=True,
                     auto_complete="nickname",
                     class_name=f"{FIELD} w-full",

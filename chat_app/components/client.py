@@ -124,9 +124,9 @@ class _ScrollFollow(rx.Component):
     one_label: rx.Var[str]
     growing_label: rx.Var[str]
     end_label: rx.Var[str]
-    older_label: rx.Var[str]
+    earlier_label: rx.Var[str]
     busy_label: rx.Var[str]
-    on_older: rx.EventHandler[_message_spec]
+    on_earlier: rx.EventHandler[_message_spec]
 
 
 def _query_spec(query: rx.Var[str]) -> tuple[rx.Var[str]]:
@@ -261,10 +261,10 @@ def local_day(at: rx.Var[int], class_name: str) -> rx.Component:
     return _LocalDay.create(at=at, today_label=words.TODAY, yesterday_label=words.YESTERDAY, class_name=class_name)
 
 
-def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_older: Callable[..., Any]) -> rx.Component:
+def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_earlier: Callable[..., Any]) -> rx.Component:
     """The transcript's box, which stays at its end while the reader is there; a new `key` starts at the end again.
 
-    `on_older(message)` asks for the messages before that one.
+    `on_earlier(message)` asks for the messages before that one.
     """
     return _ScrollFollow.create(
         *children,
@@ -274,7 +274,7 @@ def scroll_follow(*children: rx.Component, key: rx.Var[str] | str, on_older: Cal
         one_label=words.ONE_BELOW,
         growing_label=words.MORE_BELOW,
         end_label=words.TO_END,
-        older_label=words.OLDER,
-        busy_label=words.OLDER_BUSY,
-        on_older=on_older,
+        earlier_label=words.EARLIER,
+        busy_label=words.EARLIER_BUSY,
+        on_earlier=on_earlier,
     )

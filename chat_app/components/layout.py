@@ -8,21 +8,19 @@ import reflex as rx
 from chat_app.components.client import transcript_feed
 from chat_app.components.dialogs.keyboard import MAIN_ID, keyboard, skip_link
 from chat_app.components.errors import page_error_boundary, signed_out
-from chat_app.components.notices import connection
-from chat_app.components.sidebar import open_button
+from chat_app.components.notices import connection, demo_notice
+from chat_app.components.sidebar import open_button, sidebar
 from chat_app.state import Viewer
 
 
-def shell(
-    sidebar: rx.Component, title: rx.Var[str] | str, title_button: rx.Component | None, *main: rx.Component
-) -> rx.Component:
+def shell(title: rx.Var[str] | str, title_button: rx.Component | None, *main: rx.Component) -> rx.Component:
     """The page: the sidebar beside the main part, or over it as a drawer if there is no room for both.
 
     `title_button` is at the end of the title's line. A person who was signed out sees neither it nor the main part.
     """
     return rx.el.div(
         skip_link(),
-        sidebar,
+        sidebar(),
         rx.el.main(
             rx.el.header(
                 open_button(),
@@ -30,7 +28,7 @@ def shell(
                 *([] if title_button is None else [rx.cond(Viewer.is_signed_out, rx.fragment(), title_button)]),
                 class_name="flex h-14 shrink-0 items-center gap-1 border-b border-border px-2 md:px-6",
             ),
-            rx.cond(Viewer.is_signed_out, signed_out(), rx.fragment(*main)),
+            rx.cond(Viewer.is_signed_out, signed_out(), rx.fragment(demo_notice(), *main)),
             id=MAIN_ID,
             class_name="flex min-w-0 flex-1 flex-col outline-none",
             custom_attrs={"tabIndex": -1},

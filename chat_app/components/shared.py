@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from chat_app.live.presence import TYPING_LASTS
+from chat_app.live.presence import TYPING_LASTS, PersonHere
 from chat_app.people.names import AI_HANDLE
-from chat_app.state import PersonHere, Row, SidebarRow
+from chat_app.state import Row, SidebarRow
 from chat_app.threads.mentions import MENTION_IN_BROWSER
 from chat_app.threads.messages import MAX_TEXT
 from tributary_streams import LIVE_STATUSES
@@ -24,7 +24,7 @@ export const ROW = {_places(Row)};
 /** Where the fields of a sidebar's row are (`SidebarRow` in chat_app/state.py). */
 export const SIDEBAR_ROW = {_places(SidebarRow)};
 
-/** Where the fields of somebody on the thread are (`PersonHere` in chat_app/state.py). */
+/** Where the fields of somebody on the thread are (`PersonHere` in chat_app/live/presence.py). */
 export const PERSON_HERE = {_places(PersonHere)};
 
 /** Statuses of a reply that has not ended (tributary_streams/tables.py). */

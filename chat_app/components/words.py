@@ -1,14 +1,15 @@
 """The words on the page, including those that JavaScript shows.
 
-Sentences that say why something did not happen are where that is decided: in the errors of the services, and in
-`state.py`, which shows them. Those modules must not import the page's components.
+The sentences of refusals are in `refusals.py`, because what is below the page raises them.
 """
 
 from chat_app.people.names import AI_HANDLE
 
 BRAND = "Tributary"
+AI_NAME = "GPT"
+MENTION = f"@{AI_HANDLE}"
 PREVIEW_TITLE = "A thread on Tributary"
-PREVIEW_TEXT = "Several people and an AI in one thread: everybody sees each answer as it is written."
+PREVIEW_TEXT = "Several people and an AI in one thread: everybody sees each reply as it is written."
 PREVIEW_IMAGE = "Three streams that become one, and the name Tributary"
 
 NEW_THREAD = "New thread"
@@ -30,6 +31,7 @@ THREAD_LIST = {
     "live": "A reply is under way",
 }
 YOUR_ACCOUNT = "Your account"
+ACCOUNT_PAGE = f"{YOUR_ACCOUNT} · {BRAND}"
 TO_DARK = "Switch to dark"
 TO_LIGHT = "Switch to light"
 
@@ -38,13 +40,12 @@ LOADING = "Loading the messages"
 NEW_BELOW = "{count} new messages"
 ONE_BELOW = "1 new message"
 MORE_BELOW = "More below"
-OLDER = "Earlier messages"
-OLDER_BUSY = "Getting earlier messages…"
+EARLIER = "Earlier messages"
+EARLIER_BUSY = "Getting earlier messages…"
 TODAY = "Today"
 YESTERDAY = "Yesterday"
 TO_END = "Go to the newest message"
 
-AI_NAME = "GPT"
 AI_BADGE = "AI"
 YOU = "you"
 DETAILS = "Details of this reply"
@@ -100,6 +101,7 @@ MARKDOWN = {
 }
 EARLIER_VERSION = "Earlier version"
 LATER_VERSION = "Later version"
+NOT_STORED = "Your message could not be stored. Try again in a moment."
 UNSAVED = "The database does not answer. What you see is not saved yet."
 
 THREAD_MENU = "Thread menu"
@@ -114,7 +116,7 @@ SETTINGS_MENU = "Settings…"
 SETTINGS_TITLE = "Settings of this thread"
 ANSWERS = "The AI answers"
 WHEN_ASKED = "When asked"
-WHEN_ASKED_TEXT = "Only messages with @gpt in them."
+WHEN_ASKED_TEXT = f"Only messages with {MENTION} in them."
 ALWAYS = "Always"
 ALWAYS_TEXT = "Every message."
 MODEL_TEXT = "Which model answers here."
@@ -211,7 +213,7 @@ SIGN_OUT_ALL_TEXT = (
 SIGN_OUT_ALL_TITLE = "Sign out for good?"
 SIGN_OUT_ALL_ASK = (
     "There are no passwords here: this browser is all that knows you. Once it is signed out, nobody can be you again, "
-    "not even you. Threads that you own stay, but their owner cannot come back."
+    "not even you. Threads that you own stay, but nobody can manage them any more."
 )
 SIGNED_OUT_TITLE = "You were signed out"
 SIGNED_OUT_TEXT = "Load the page again to come back as a new guest."
@@ -226,24 +228,23 @@ ONE_VIEWER = "viewer"
 VIEWERS = "viewers"
 
 EMPTY_TITLE = "What are we talking about?"
-EMPTY_TEXT_BEFORE = "Everyone with this page sees what you write. Put "
-EMPTY_TEXT_AFTER = " in a message and the AI answers, live, for all of you."
-EMPTY_TEXT_ALWAYS = "Everyone with this page sees what you write, and the AI answers each message, live, for all."
+EMPTY_TEXT_BEFORE = "Everybody who can open this thread sees what you write. Put "
+EMPTY_TEXT_AFTER = " in a message and the AI answers, live, for everybody."
+EMPTY_TEXT_ALWAYS = "Everybody who can open this thread sees what you write, and the AI answers each message, live."
 EMPTY_READ_ONLY = "Nobody has written here yet."
-MENTION = f"@{AI_HANDLE}"
 SUGGESTIONS = (
-    "@gpt explain how rivers find their way to the sea",
-    "@gpt write a Python function that counts words",
-    "@gpt compare SQLite and PostgreSQL in a table",
+    f"{MENTION} explain how rivers find their way to the sea",
+    f"{MENTION} write a Python function that counts words",
+    f"{MENTION} compare SQLite and PostgreSQL in a table",
 )
 
 COMPOSER = {
     "label": "Message",
-    "placeholder": "Message — @gpt asks the AI",
+    "placeholder": f"Message — {MENTION} asks the AI",
     "placeholderAlways": "Message — the AI answers each one",
     "send": "Send",
-    "ask": "Ask GPT",
-    "askTitle": "Puts @gpt in the message, so that the AI answers it",
+    "ask": f"Ask {AI_NAME}",
+    "askTitle": f"Puts {MENTION} in the message, so that the AI answers it",
     "tooLong": "This is too long to be sent.",
     "choices": "Who to mention",
     "choiceAi": "asks the AI",
@@ -271,14 +272,14 @@ NOTIFICATIONS = {
     "brand": BRAND,
     "someone": UNKNOWN_PERSON,
     "message": "New message from {name}.",
-    "begun": "GPT is answering.",
+    "begun": f"{AI_NAME} is answering.",
     "ended": {
-        "done": "GPT has answered.",
-        "stopped": "The answer was stopped.",
-        "timeout": "GPT did not answer in time.",
-        "error": "The answer failed.",
+        "done": f"{AI_NAME} has answered.",
+        "stopped": "The reply was stopped.",
+        "timeout": f"{AI_NAME} did not answer in time.",
+        "error": "The reply failed.",
     },
-    "notifications": "Tell me when my answers are done",
+    "notifications": "Notify me when replies to me are done",
 }
 
 SKIP = "Skip the list of threads"
@@ -298,8 +299,9 @@ SHORTCUT_LIST = (
 )
 """Actions and their keys; on a Mac, ⌘ takes the place of Ctrl."""
 
+NOT_FOUND_PAGE = f"Not found · {BRAND}"
 NOT_FOUND_TITLE = "There is nothing here"
-NOT_FOUND_TEXT = "This thread does not exist, or it is not open to you."
+NOT_FOUND_TEXT = "There is no such page or thread, or it is not open to you."
 BROKEN_TITLE = "This page stumbled"
 BROKEN_TEXT = "Something went wrong while showing it. What was written is safe on the server."
 TO_START = "Go to the start"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from chat_app.people.identity import Identity
 
@@ -30,11 +31,10 @@ GATHER = 0.05
 """Seconds for which the first change waits for more."""
 
 
-@dataclass(frozen=True)
-class PersonHere:
-    """A person on a thread; `hue` is in degrees."""
+class PersonHere(NamedTuple):
+    """A person on a thread; `hue` is in degrees. The page gets it as an array."""
 
-    user_id: int
+    id: int
     name: str
     hue: int
 

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from chat_app.components import layout, words
 from chat_app.components.account import SHOWN_ONCE_ID, AccountActions, person, signing_out, tokens
-from chat_app.components.notices import demo_notice, notice
-from chat_app.components.sidebar import ACCOUNT, sidebar
+from chat_app.components.notices import notice
+from chat_app.components.sidebar import ACCOUNT
 from chat_app.people.identity import Identity
+from chat_app.people.tokens import TOKEN_ID
 from chat_app.services import services
 from chat_app.state import Transcript, Viewer, by_page_load, remote, show_signed_out, update_vars, who_asks
 
@@ -22,7 +23,7 @@ PersonName = Annotated[str, Field(max_length=1000)]
 """A person's name as a page may send it; `people.names` decides whether it is valid."""
 Hue = Annotated[str, Field(pattern=r"^[0-9]{1,3}$")]
 """A colour's degrees, as a form sends them."""
-TokenId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+TokenId = Annotated[str, Field(pattern=rf"^{TOKEN_ID.pattern}$")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +108,8 @@ class Account(rx.State):
 def account() -> rx.Component:
     """The account page."""
     return layout.shell(
-        sidebar(),
         words.YOUR_ACCOUNT,
         None,
-        demo_notice(),
         rx.el.div(
             person(on_rename=Account.rename),
             notice(),

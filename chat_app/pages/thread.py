@@ -1,24 +1,24 @@
 """The thread page: the transcript, its composer, and the list of threads beside it."""
 
 from collections.abc import Awaitable
-from typing import Annotated, Any
+from typing import Annotated
 
 import reflex as rx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_app import refusals
 from chat_app.components import layout, words
 from chat_app.components.client import attention
-from chat_app.components.dialogs.thread_menu import thread_menu
 from chat_app.components.errors import not_found
-from chat_app.components.notices import browser_notifications, demo_notice, notice, notification_button, unsaved
-from chat_app.components.sidebar import ICON_BUTTON, sidebar
+from chat_app.components.notices import browser_notifications, notice, notification_button, unsaved
+from chat_app.components.sidebar import ICON_BUTTON
 from chat_app.components.thread.actions import Actions
 from chat_app.components.thread.composer import composer, hint, read_only
+from chat_app.components.thread.deletion import Deletion, undo_notice
 from chat_app.components.thread.people import people_here, typing_line
+from chat_app.components.thread.thread_menu import thread_menu
 from chat_app.components.thread.transcript import transcript
-from chat_app.components.thread.undo import Undo, undo_notice
 from chat_app.refusals import Refusal, SignedOut
 from chat_app.services import services
 from chat_app.state import (
@@ -31,7 +31,6 @@ from chat_app.state import (
     remote,
     show_signed_out,
     tab_of,
-    tell,
     thread_in_address,
     update_vars,
     who_asks,
@@ -47,15 +46,6 @@ ANSWERS = 8
 """How many of the last drafts the page keeps the result of: so many stored ones, and so many refused ones."""
 
 
-class Draft(BaseModel):
-    """A draft, as the composer sends it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    text: str
-    nonce: Nonce
-
-
 class Composer(rx.State):
     """What a person writes in this tab, and what they ask of the AI."""
 
@@ -64,20 +54,15 @@ class Composer(rx.State):
     """The nonces of the last drafts that were stored, and of those that the composer must give back."""
 
     @remote
-    async def send(self, form: dict[str, Any]) -> None:
+    async def send(self, text: str, nonce: Nonce) -> None:
         """Post a message; the composer gets back a draft that could not be stored."""
-        try:
-            draft = Draft.model_validate(form)
-        except ValidationError:
-            await tell(self, "The page sent something unexpected. Reload it.")
-            return
 
         async def post() -> None:
             who, thread_id = await who_asks(self), thread_in_address(self)
             tab, address = tab_of(self), address_of(self)
-            await services().messages.post(who, thread_id, draft.text, nonce=draft.nonce, tab=tab, address=address)
+            await services().messages.post(who, thread_id, text, nonce=nonce, tab=tab, address=address)
 
-        await self._settle(draft.nonce, post())
+        await self._settle(nonce, post())
 
     @remote
     async def edit(self, message_id: MessageId, text: str, nonce: Nonce) -> None:
@@ -99,7 +84,7 @@ class Composer(rx.State):
                 await show_signed_out(self)
             notice = refusals.words(refusal)
         except (SQLAlchemyError, OSError):
-            notice = "Your message could not be stored. Try again in a moment."
+            notice = words.NOT_STORED
         async with self:
             update_vars(await self.get_state(Viewer), notice=notice)
             if notice:
@@ -128,14 +113,12 @@ class Composer(rx.State):
 def thread() -> rx.Component:
     """The page of one thread."""
     return layout.shell(
-        sidebar(),
         rx.cond(Transcript.title != "", Transcript.title, rx.cond(Transcript.is_missing, words.BRAND, words.UNTITLED)),
         rx.fragment(
             people_here(),
             notification_button(ICON_BUTTON),
             thread_menu(),
         ),
-        demo_notice(),
         attention(),
         browser_notifications(),
         undo_notice(),
@@ -148,9 +131,9 @@ def thread() -> rx.Component:
                         on_stop=Composer.stop,
                         on_retry=Composer.retry,
                         on_continue=Composer.go_on,
-                        on_delete=Undo.delete_message,
+                        on_delete=Deletion.delete_message,
                         on_look=Live.look_at,
-                        on_older=Live.show_earlier,
+                        on_earlier=Live.show_earlier,
                         on_replay=Live.replay,
                     )
                 ),
@@ -162,7 +145,7 @@ def thread() -> rx.Component:
                     read_only(),
                     rx.fragment(
                         composer(
-                            on_send=lambda text, nonce: Composer.send({"text": text, "nonce": nonce}),
+                            on_send=Composer.send,
                             on_edit=Composer.edit,
                             stored=Composer.stored,
                             refused=Composer.refused,

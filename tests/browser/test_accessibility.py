@@ -173,7 +173,7 @@ async def test_who_looks_elsewhere_learns_that_their_reply_is_done_and_nobody_he
     other = await visitor().open(page.url)
     await tab.send("Rivers")
     await expect(page).to_have_title("Rivers · Tributary")
-    await page.get_by_role("button", name="Tell me when my answers are done").click()
+    await page.get_by_role("button", name="Notify me when replies to me are done").click()
     await page.evaluate("document.hasFocus = () => false")
 
     production_site.model.enqueue(Say(["to ", "the ", "sea ", "and ", "back ", "it ", "goes"], pace=0.05))

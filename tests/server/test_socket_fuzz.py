@@ -76,7 +76,7 @@ PREFIXES = (
 def pages_frames(path: str) -> list[list[Any]]:
     """What pages send, as values to be changed: the packet's data, with its prefix before it."""
     payloads: dict[str, dict[str, Any]] = {
-        "send": {"form": {"text": "hello", "nonce": "0123456789"}},
+        "send": {"text": "hello", "nonce": "0123456789"},
         "catch_up": {"name": "1.1", "have": 0},
         "look_at": {"message_id": 1, "version": 1},
         **{name: {"message_id": 1} for name in ("stop", "retry", "go_on", "delete")},

@@ -25,8 +25,8 @@ HANDLERS = {
         name: f"{STATE}.chat_app___pages___thread____composer.{name}"
         for name in ("send", "edit", "stop", "retry", "go_on")
     },
-    "delete": f"{STATE}.chat_app___components___thread___undo____undo.delete_message",
-    "delete_thread": f"{STATE}.chat_app___components___thread___undo____undo.delete_thread",
+    "delete": f"{STATE}.chat_app___components___thread___deletion____deletion.delete_message",
+    "delete_thread": f"{STATE}.chat_app___components___thread___deletion____deletion.delete_thread",
     "new_thread": f"{STATE}.chat_app___components___sidebar____sidebar.new_thread",
 }
 

@@ -1,1 +1,1 @@
-"""The dialogs: what a person decides about a thread, a reply or an invite, each with its state."""
+"""The dialogs, each with its state, and what they are made of."""

@@ -22,6 +22,9 @@ def from_dialogs_js(name: str) -> rx.Var:
     return rx.Var(name, _var_data=rx.vars.VarData(imports={"$/public/dialogs.js": [rx.ImportVar(tag=name)]}))
 
 
+HEADING = "text-xs font-semibold text-muted-foreground"
+
+
 class _Dialog(rx.el.Dialog):
     on_close: rx.EventHandler[rx.event.no_args_event_spec]
 
@@ -96,4 +99,23 @@ def _or_cancel(word: str, **props: Any) -> rx.Component:
         rx.el.button(words.CANCEL, type="button", class_name=QUIET, custom_attrs=closes()),
         rx.el.button(word, **props),
         class_name="mt-5 flex justify-end gap-2",
+    )
+
+
+def radio(group: str, value: str, name: str, text: str, *, current: Any, on_change: Any) -> rx.Component:
+    """One of several ways to choose from, with a sentence that explains it; `current` is the value that is chosen."""
+    return rx.el.label(
+        rx.el.input(
+            type="radio",
+            name=group,
+            value=value,
+            checked=current == value,
+            on_change=on_change,
+            class_name="mt-1 accent-primary",
+        ),
+        rx.el.span(
+            rx.el.span(name, class_name="block text-sm font-medium"),
+            rx.el.span(text, class_name="block text-sm text-muted-foreground"),
+        ),
+        class_name="flex cursor-pointer items-start gap-3 rounded-lg px-2 py-1.5 hover:bg-muted",
     )

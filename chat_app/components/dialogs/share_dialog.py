@@ -16,11 +16,13 @@ from chat_app.components.client import local_time
 from chat_app.components.dialogs.dialog import (
     DANGER,
     FIELD,
+    HEADING,
     PLAIN,
     QUIET,
     dialog,
     form_dialog,
     opens,
+    radio,
 )
 from chat_app.components.dialogs.secret import copy_button, shown_once
 from chat_app.components.icons import icon
@@ -149,7 +151,6 @@ class Sharing(rx.State):
 SHARE = "share-thread"
 _HAND_OVER = "hand-over-thread"
 
-_HEADING = "text-xs font-semibold text-muted-foreground"
 _ROLES = {"owner": words.OWNER, "member": words.MEMBER, "viewer": words.VIEWER}
 
 
@@ -158,26 +159,13 @@ def _role(role: Any) -> rx.Component | rx.Var[Any]:
 
 
 def _way(visibility: str, name: str, text: str) -> rx.Component:
-    return rx.el.label(
-        rx.el.input(
-            type="radio",
-            name="visibility",
-            value=visibility,
-            checked=Transcript.visibility == visibility,
-            on_change=Sharing.set_visibility(visibility),
-            class_name="mt-1 accent-primary",
-        ),
-        rx.el.span(
-            rx.el.span(name, class_name="block text-sm font-medium"),
-            rx.el.span(text, class_name="block text-sm text-muted-foreground"),
-        ),
-        class_name="flex cursor-pointer items-start gap-3 rounded-lg px-2 py-1.5 hover:bg-muted",
-    )
+    on_change = Sharing.set_visibility(visibility)
+    return radio("visibility", visibility, name, text, current=Transcript.visibility, on_change=on_change)
 
 
 def _who_finds_it() -> rx.Component:
     return rx.el.fieldset(
-        rx.el.legend(words.WHO_FINDS_IT, class_name=f"{_HEADING} pb-1"),
+        rx.el.legend(words.WHO_FINDS_IT, class_name=f"{HEADING} pb-1"),
         _way("open", words.OPEN, words.OPEN_TEXT),
         _way("link", words.BY_LINK, words.BY_LINK_TEXT),
         _way("private", words.PRIVATE, words.PRIVATE_TEXT),
@@ -246,7 +234,7 @@ def _member(member: MemberLine) -> rx.Component:
 
 def _members() -> rx.Component:
     return rx.el.section(
-        rx.cond(may(Verb.SHARE), rx.el.h3(words.MEMBERS, class_name=_HEADING)),
+        rx.cond(may(Verb.SHARE), rx.el.h3(words.MEMBERS, class_name=HEADING)),
         rx.el.ul(rx.foreach(Sharing.members, _member), class_name="mt-1 flex flex-col"),
     )
 
@@ -306,13 +294,13 @@ def _invite(invite: InviteLine) -> rx.Component:
 
 def _invites() -> rx.Component:
     return rx.el.section(
-        rx.el.h3(words.INVITE, class_name=_HEADING),
+        rx.el.h3(words.INVITE, class_name=HEADING),
         _new_invite(),
         shown_once(INVITE_LINK_ID, words.INVITE_LINK, words.INVITE_ONCE),
         rx.cond(
             Sharing.invites.length() > 0,  # pyright: ignore[reportAttributeAccessIssue]  # an array's
             rx.fragment(
-                rx.el.h4(words.OPEN_INVITES, class_name=f"{_HEADING} mt-4"),
+                rx.el.h4(words.OPEN_INVITES, class_name=f"{HEADING} mt-4"),
                 rx.el.ul(rx.foreach(Sharing.invites, _invite), class_name="mt-1"),
             ),
         ),

@@ -6,7 +6,7 @@ import reflex as rx
 from pydantic import Field
 
 from chat_app.components import words
-from chat_app.components.dialogs.dialog import FIELD, dialog
+from chat_app.components.dialogs.dialog import FIELD, HEADING, dialog, radio
 from chat_app.components.notices import notice_line
 from chat_app.services import services
 from chat_app.settings import MODEL_LENGTH
@@ -15,7 +15,6 @@ from tributary_streams import Granularity
 
 SETTINGS = "thread-settings"
 
-_HEADING = "text-xs font-semibold text-muted-foreground"
 _GRANULARITIES = ("", *Granularity)
 
 SettingName = Annotated[str, Field(max_length=40)]
@@ -23,7 +22,7 @@ SettingValue = Annotated[str, Field(max_length=MODEL_LENGTH)]
 """A setting as a page may send it; `data.models.ThreadSettings` decides whether it exists and the value is valid."""
 
 
-class Settings(rx.State):
+class Configuration(rx.State):
     """The settings that the owner of this tab's thread changes in the dialog."""
 
     @remote
@@ -34,26 +33,13 @@ class Settings(rx.State):
 
 
 def _way(mode: str, name: str, text: str) -> rx.Component:
-    return rx.el.label(
-        rx.el.input(
-            type="radio",
-            name="reply-mode",
-            value=mode,
-            checked=Transcript.settings["reply_mode"] == mode,
-            on_change=Settings.configure("reply_mode", mode),
-            class_name="mt-1 accent-primary",
-        ),
-        rx.el.span(
-            rx.el.span(name, class_name="block text-sm font-medium"),
-            rx.el.span(text, class_name="block text-sm text-muted-foreground"),
-        ),
-        class_name="flex cursor-pointer items-start gap-3 rounded-lg px-2 py-1.5 hover:bg-muted",
-    )
+    on_change = Configuration.configure("reply_mode", mode)
+    return radio("reply-mode", mode, name, text, current=Transcript.settings["reply_mode"], on_change=on_change)
 
 
 def _choice(label: str, text: str, *options: rx.Component, **props: Any) -> rx.Component:
     return rx.el.label(
-        rx.el.span(label, class_name=_HEADING),
+        rx.el.span(label, class_name=HEADING),
         rx.el.select(*options, class_name=f"{FIELD} w-full cursor-pointer", **props),
         rx.el.span(text, class_name="text-sm text-muted-foreground text-pretty"),
         class_name="flex flex-col gap-1.5",
@@ -69,7 +55,7 @@ def thread_settings() -> rx.Component:
         rx.el.div(
             notice_line(),
             rx.el.fieldset(
-                rx.el.legend(words.ANSWERS, class_name=f"{_HEADING} pb-1"),
+                rx.el.legend(words.ANSWERS, class_name=f"{HEADING} pb-1"),
                 _way("mention", words.WHEN_ASKED, words.WHEN_ASKED_TEXT),
                 _way("always", words.ALWAYS, words.ALWAYS_TEXT),
             ),
@@ -81,7 +67,7 @@ def thread_settings() -> rx.Component:
                     rx.el.option(f"{words.SERVERS_CHOICE}: ", models[0], value=""),
                     rx.foreach(models[1:], lambda name: rx.el.option(name, value=name)),
                     value=Transcript.settings["model"],
-                    on_change=lambda model: Settings.configure("model", model),
+                    on_change=lambda model: Configuration.configure("model", model),
                 ),
             ),
             _choice(
@@ -89,7 +75,7 @@ def thread_settings() -> rx.Component:
                 words.PIECES_TEXT,
                 *(rx.el.option(words.PIECES_BY[name], value=name) for name in _GRANULARITIES),
                 value=Transcript.settings["granularity"],
-                on_change=lambda pieces: Settings.configure("granularity", pieces),
+                on_change=lambda pieces: Configuration.configure("granularity", pieces),
             ),
             rx.el.p(words.FROM_NEXT_REPLY, class_name="text-sm text-muted-foreground"),
             class_name="mt-4 flex flex-col gap-5",

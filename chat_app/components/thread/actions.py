@@ -34,7 +34,7 @@ class Actions:
     on_continue: Handler
     on_delete: Handler
     on_look: Handler
-    on_older: Handler
+    on_earlier: Handler
     """Gets the messages before this one."""
     on_replay: Handler
     """Also takes a version, and gets its timeline."""

@@ -7,7 +7,8 @@ import reflex as rx
 from chat_app.components import words
 from chat_app.components.icons import icon
 from chat_app.components.sidebar import person_dot
-from chat_app.state import PersonHere, Presence, Viewer, fields_of
+from chat_app.live.presence import PersonHere
+from chat_app.state import Presence, Viewer, fields_of
 
 _HERE = "people-here"
 _FACES = 3
@@ -18,7 +19,7 @@ def _face(person: Any) -> rx.Component:
     who = fields_of(PersonHere, person)
     return rx.el.span(
         who.name[0],
-        key=who.person.to_string(),
+        key=who.id.to_string(),
         class_name=(
             "person-mark -ms-1.5 flex size-6 items-center justify-center rounded-full text-[0.6875rem] font-semibold "
             "uppercase ring-2 ring-background first:ms-0"
@@ -33,10 +34,10 @@ def _person(person: Any) -> rx.Component:
         person_dot(who.hue),
         rx.el.span(
             who.name,
-            rx.cond(who.person == Viewer.me, rx.el.span(f" ({words.YOU})", class_name="text-muted-foreground")),
+            rx.cond(who.id == Viewer.me, rx.el.span(f" ({words.YOU})", class_name="text-muted-foreground")),
             class_name="min-w-0 truncate",
         ),
-        key=who.person.to_string(),
+        key=who.id.to_string(),
         class_name="flex items-center gap-2.5 px-3 py-1.5 text-sm",
     )
 

@@ -260,8 +260,8 @@ def _unread() -> rx.Component:
 def _shown(row: Any) -> rx.Var[int]:
     """The version that this tab shows: the newest, unless the person has chosen an earlier one."""
     looked_at = cast("rx.vars.ObjectVar[dict[str, int]]", Transcript.looked_at)
-    shown = f"({looked_at[row.message.to_string()]!s} ?? {row.version!s})"
-    return rx.Var(shown, _var_data=looked_at._get_all_var_data()).to(int)
+    message = row.message.to_string()
+    return cast("rx.Var[int]", rx.cond(looked_at.contains(message), looked_at[message], row.version))
 
 
 def _rows(actions: Actions) -> rx.Component:
@@ -381,7 +381,7 @@ def transcript(actions: Actions) -> rx.Component:
                 _skeleton(),
             ),
             key=Transcript.thread,
-            on_older=actions.on_older,
+            on_earlier=actions.on_earlier,
         ),
         details_dialog(),
     )

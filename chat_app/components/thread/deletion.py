@@ -1,4 +1,4 @@
-"""Undo: what this tab deleted last, and the notice that offers to undo it for some seconds."""
+"""Deletion: deletes a message or the thread, and offers for some seconds to undo it."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ UNDO_SECONDS = 10
 """How many seconds undo is offered; the server keeps what was deleted for longer."""
 
 
-class Undo(rx.State):
-    """Deletes messages and threads, and undoes the last deletion while that is offered."""
+class Deletion(rx.State):
+    """What this tab deleted last."""
 
     thread: str = ""
     """The thread in which this tab deleted something last; "" if there is nothing to undo."""
@@ -64,13 +64,13 @@ class Undo(rx.State):
 def undo_notice() -> rx.Component:
     """Says that something was deleted and offers to undo it, for some seconds after each deletion."""
     return rx.cond(
-        Undo.thread != "",
+        Deletion.thread != "",
         toast(
-            rx.el.p(rx.cond(Undo.message == 0, words.DELETED_THREAD, words.DELETED_MESSAGE), role="status"),
-            rx.el.button(words.UNDO, type="button", on_click=Undo.undo, class_name=f"{QUIET} text-primary"),
-            key=f"{Undo.thread} {Undo.message}",
+            rx.el.p(rx.cond(Deletion.message == 0, words.DELETED_THREAD, words.DELETED_MESSAGE), role="status"),
+            rx.el.button(words.UNDO, type="button", on_click=Deletion.undo, class_name=f"{QUIET} text-primary"),
+            key=f"{Deletion.thread} {Deletion.message}",
             seconds=UNDO_SECONDS,
-            on_over=Undo.keep_deleted,
+            on_over=Deletion.keep_deleted,
             class_name="undo-notice",
         ),
     )

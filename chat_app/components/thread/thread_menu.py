@@ -20,7 +20,7 @@ from chat_app.components.dialogs.share_dialog import SHARE, Sharing, share_dialo
 from chat_app.components.dialogs.thread_settings import SETTINGS, thread_settings
 from chat_app.components.icons import icon
 from chat_app.components.sidebar import ICON_BUTTON
-from chat_app.components.thread.undo import Undo
+from chat_app.components.thread.deletion import Deletion
 from chat_app.services import services
 from chat_app.state import Transcript, may, remote, thread_in_address, who_asks
 from chat_app.threads.access import Verb
@@ -138,7 +138,7 @@ def thread_menu() -> rx.Component:
             thread_settings(),
             confirm(_CLEAR, words.CLEAR_TITLE, words.CLEAR_TEXT, words.CLEAR, ThreadMenu.clear),
             confirm(_LEAVE, words.LEAVE_TITLE, words.LEAVE_TEXT, words.LEAVE, Sharing.leave()),
-            confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, Undo.delete_thread),
+            confirm(_DELETE, words.DELETE_THREAD_TITLE, words.DELETE_THREAD_TEXT, words.DELETE, Deletion.delete_thread),
             # A new menu for each thread: a dialog that is open for one thread must not act on the next.
             key=Transcript.thread,
         ),
