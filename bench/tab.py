@@ -106,8 +106,7 @@ class Tab:
     async def send(self, text: str) -> float:
         """Post a message as the composer does; return when."""
         now = time.time()
-        form = {"text": text, "nonce": secrets.token_hex(8)}
-        await self._connection.send_str(call("send", self.path, form=form))
+        await self._connection.send_str(call("send", self.path, text=text, nonce=secrets.token_hex(8)))
         return now
 
     async def call(self, handler: str, **payload: Any) -> None:

@@ -44,7 +44,8 @@ async def test_two_who_meet_see_each_other_type_and_later_what_they_have_missed(
 
     # Noor goes elsewhere once they have seen it; what comes meanwhile is marked, and where a reply runs.
     await expect(line(noor, "The otters are back")).to_be_visible()
-    await noor.has_looked()
+    await noor.shows("The otters are back")
+    await noor.looks()
     await noor.page.get_by_role("button", name="New thread").click()
     await expect(noor.messages()).to_have_count(0)
     production_site.model.enqueue(Say(["Otters hold hands. ", Hang()]))

@@ -167,7 +167,7 @@ async def bystander(production_site: Site) -> AsyncGenerator["Bystander"]:
         path = await lobby.redirected()
     async with joined(url, path, cookie=cookie) as tab:
         await tab.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
-        await tab.send(call("send", path, form={"text": "@gpt go on", "nonce": "bystander"}))
+        await tab.send(call("send", path, text="@gpt go on", nonce="bystander"))
         await tab.until(lambda raw: "It goes on, " in raw.texts.values())
         yield Bystander(production_site, tab)
 
@@ -351,8 +351,8 @@ async def test_lone_surrogates_and_nul_are_stored_as_what_can_be_stored(url: str
     path = await own_thread(url, cookie)
     async with joined(url, path, cookie=cookie) as tab:
         await tab.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
-        form = {"text": "one \ud800\x00 half, \ud83d\ude00 whole", "nonce": "surrogates"}
-        await tab.send(call("send", path, form=form))
+        sent = {"text": "one \ud800\x00 half, \ud83d\ude00 whole", "nonce": "surrogates"}
+        await tab.send(call("send", path, **sent))
         await tab.until(lambda raw: "one \ufffd half, \U0001f600 whole" in raw.texts.values())
         await tab.send(call("catch_up", path, name="\ud800.1", have=0), call("new_thread", "/t/\ud800\x00"))
         await tab.alive()
@@ -453,7 +453,7 @@ async def test_after_a_half_open_reconnect_it_is_the_same_person_on_the_same_thr
     production_site.model.enqueue(Say(["Before ", "the cut, ", Hold(), "and after."]))
     async with joined(url, path, cookie=cookie, token=token) as half_open:
         await half_open.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
-        await half_open.send(call("send", path, form={"text": "@gpt go on", "nonce": "half-open"}))
+        await half_open.send(call("send", path, text="@gpt go on", nonce="half-open"))
         await half_open.until(lambda raw: "Before the cut, " in raw.texts.values())
         # The server has not noticed yet that the first socket is dead.
         async with joined(url, path, cookie=cookie, token=token) as tab:
@@ -521,7 +521,7 @@ async def test_what_is_too_long_is_answered_and_the_socket_stays(url: str, cooki
     path = await own_thread(url, cookie)
     async with joined(url, path, cookie=cookie) as tab:
         await tab.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
-        await tab.send(call("send", path, form={"text": "x" * length, "nonce": "far-too-long"}))
+        await tab.send(call("send", path, text="x" * length, nonce="far-too-long"))
         await tab.until(lambda raw: raw.notices == [TOO_LONG])
         await tab.alive()
 
@@ -530,7 +530,7 @@ async def test_a_message_of_full_length_in_which_each_character_is_escaped_is_se
     path = await own_thread(url, cookie)
     async with joined(url, path, cookie=cookie) as tab:
         await tab.until(lambda raw: raw.var(TRANSCRIPT, "is_loaded"))
-        await tab.send(call("send", path, form={"text": "\x01é" * 8_000, "nonce": "full-length"}))
+        await tab.send(call("send", path, text="\x01é" * 8_000, nonce="full-length"))
         await tab.until(lambda raw: [len(text) for text in raw.texts.values()] == [16_000])
         assert tab.notices == []
 
@@ -586,6 +586,6 @@ async def test_a_state_that_has_really_expired_rebuilds_itself_unseen(tmp_path: 
             me = tab.var(VIEWER, "me")
             await asyncio.sleep(3)
             tab.frames.clear()
-            await tab.send(call("send", path, form={"text": "still here", "nonce": "still-here"}))
+            await tab.send(call("send", path, text="still here", nonce="still-here"))
             await tab.until(lambda raw: "still here" in raw.texts.values())
             assert tab.var(VIEWER, "me") == me

@@ -191,7 +191,7 @@ async def test_nothing_that_is_thrown_at_the_socket_ends_the_server_or_reaches_s
         address = own_address if has_many_addresses() else lambda _: None
         for seed in range(count // FRAMES_OF_A_ROUND):
             site.model.enqueue(Say([f"Before {seed}, ", Hold(), "and after."]))
-            await bystander.send(call("send", path, form={"text": "@gpt go on", "nonce": f"bystander-{seed}"}))
+            await bystander.send(call("send", path, text="@gpt go on", nonce=f"bystander-{seed}"))
             await bystander.until(lambda raw, seed=seed: f"Before {seed}, " in raw.texts.values())
 
             await throw(site, FRAMES_OF_A_ROUND, seed=seed, address=address)

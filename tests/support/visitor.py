@@ -30,7 +30,8 @@ class Tab:
         self.page = page
         self.received: list[str] = []
         """The payloads of its socket."""
-        self._has_looked = asyncio.Event()
+        self._looks = asyncio.Event()
+        """Whether the page has told last that somebody looks at the end of its thread."""
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
@@ -39,13 +40,14 @@ class Tab:
 
     def _note_sent(self, data: str | bytes) -> None:
         text = data if isinstance(data, str) else data.decode()
-        if "presence.look" in text and '"is_looking":true' in text.replace(" ", ""):
-            self._has_looked.set()
+        if "presence.look" in text:
+            is_looking = '"is_looking":true' in text.replace(" ", "")
+            (self._looks.set if is_looking else self._looks.clear)()
 
-    async def has_looked(self) -> None:
-        """Wait until the page has told that somebody looks at the end of its thread."""
+    async def looks(self) -> None:
+        """Wait until the page has told last that somebody looks at the end of its thread."""
         async with asyncio.timeout(20):
-            await self._has_looked.wait()
+            await self._looks.wait()
 
     async def send(self, text: str) -> None:
         """Type a message and press Enter."""

@@ -15,14 +15,12 @@ QUIET = f"{BUTTON} hover:bg-muted"
 MAIN = f"{BUTTON} bg-primary text-primary-foreground hover:opacity-90"
 DANGER = f"{BUTTON} bg-danger-tint text-danger hover:opacity-90"
 FIELD = "min-w-0 rounded-lg border border-border bg-background px-3 py-1.5 text-sm"
+HEADING = "text-xs font-semibold text-muted-foreground"
 
 
 def from_dialogs_js(name: str) -> rx.Var:
     """A handler of `assets/dialogs.js`."""
     return rx.Var(name, _var_data=rx.vars.VarData(imports={"$/public/dialogs.js": [rx.ImportVar(tag=name)]}))
-
-
-HEADING = "text-xs font-semibold text-muted-foreground"
 
 
 class _Dialog(rx.el.Dialog):
