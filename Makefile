@@ -4,7 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# What is set in many containers would have each of the processes that the tests start compile the app anew.
+# Many containers set this variable. With it, each process that the tests start would compile the app anew.
 export PYTHONDONTWRITEBYTECODE :=
 ORDINARY := not thorough and not chaos and not security
 SLOW := browser server api/test_cli.py api/test_document.py streaming/test_properties.py

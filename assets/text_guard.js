@@ -2,8 +2,9 @@
  * The guard between a text and the Markdown renderer: what would freeze or break the page is shown as plain text.
  *
  * Every renderer has inputs on which it takes seconds or overflows the stack, and anybody may write them. The limits
- * lie far above what people and models write, and low enough that no text below them takes noticeably long. A guard
- * follows one text while it grows: each whole line is looked at once, only the last, unfinished one again.
+ * lie far above what people and models write, and low enough that Markdown below them is rendered at once. They do not
+ * bound highlighting and the layout of tables. A guard follows one text while it grows: each whole line is looked at
+ * once, only the last, unfinished one again.
  */
 
 export const LIMITS = {

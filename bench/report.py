@@ -16,8 +16,6 @@ DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "costs.md")
 Results = Mapping[str, Any]
 SOAK_ROWS = 8
 """Rows that a table of a soak has beside those of its end."""
-WIDELY = 1.1
-"""The power of its size from which something grows noticeably faster than it."""
 
 
 def main() -> int:

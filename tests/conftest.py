@@ -107,7 +107,7 @@ LONG = (
 class LongestFirst(LoadScopeScheduling):
     """Gives each process a file of tests at a time, the long ones first, so that all processes end together.
 
-    Two thirds of them start a server and a browser, and have what needs these; the others have all else.
+    Two thirds of the processes run the tests that need a server and a browser, the others the rest.
     """
 
     def _split_scope(self, nodeid: str) -> str:

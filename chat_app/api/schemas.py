@@ -75,7 +75,8 @@ class NewThread(_Given):
     @property
     def settings(self) -> ThreadSettings:
         """The thread's settings among these fields."""
-        return ThreadSettings(reply_mode=self.reply_mode, model=self.model, granularity=self.granularity or "")
+        given = self.model_dump(include=set(ThreadSettings.model_fields), exclude_none=True)
+        return ThreadSettings.model_validate(given)
 
 
 class NewMessage(_Given):

@@ -16,6 +16,7 @@ from chat_app.api.app import MAX_BODY, create_api, mounted
 from chat_app.api.asking import running
 from chat_app.api.operation import operation_routes
 from chat_app.data.db import Database
+from chat_app.data.models import ThreadSettings
 from chat_app.ops.request_id import HEADER, RequestIds
 from chat_app.people.identity import COOKIE
 from chat_app.people.secrets import new_secret
@@ -211,6 +212,15 @@ async def test_a_thread_is_exported_with_all_attempts_and_nobody_passes_for_anot
         assert (
             "> Second answer.\n\n*Done: Cut \\*short\\*\\.*\n\n### Version 1 of 2\n\n> First answer." in markdown.text
         )
+
+
+async def test_a_thread_begins_with_every_setting_that_it_is_given(interface: Interface) -> None:
+    model = interface.world.services.settings.models[0]
+    given = {"reply_mode": "always", "model": model, "granularity": "word"}
+    assert given.keys() == ThreadSettings.model_fields.keys()  # a new setting joins this test
+    async with interface.guest() as caller:
+        thread = (await caller.http.post("/api/threads", json=given)).json()
+    assert {name: thread[name] for name in given} == given
 
 
 async def test_metrics_are_for_who_has_the_token_and_readiness_tells_the_truth(

@@ -2,7 +2,7 @@
 
     python -m tests.support.leash -m some.module its arguments
 
-Linux has that; elsewhere what a killed run of the tests has started stays behind.
+Only Linux can do this. Elsewhere, what a killed run of the tests has started stays behind.
 """
 
 import ctypes
