@@ -238,8 +238,8 @@ class Viewer(rx.State):
         """Remove all that belongs to the person: they were signed out."""
         empty(self, but=OF_THE_SERVER)
 
-    def _list(self, lines: Iterable[SidebarThread]) -> None:
-        update_vars(self, threads=[sidebar_row_of(thread) for thread in lines], fresh=[])
+    def _list(self, rows: Iterable[SidebarThread]) -> None:
+        update_vars(self, threads=[sidebar_row_of(thread) for thread in rows], fresh=[])
 
     def _list_changes(self, changes: Mapping[str, SidebarThread | None]) -> None:
         fresh = {row.thread: row for row in self.fresh}
@@ -457,10 +457,10 @@ class Live(rx.State):
                 await _bring(update.frames, row_frames(update))
             transcript._show(update)
             viewer = await self.get_state(Viewer)
-            if update.lines is not None:
-                viewer._list(update.lines)
-            if update.line_changes:
-                viewer._list_changes(update.line_changes)
+            if update.sidebar is not None:
+                viewer._list(update.sidebar)
+            if update.sidebar_changes:
+                viewer._list_changes(update.sidebar_changes)
             if viewer.me in update.people:
                 name, hue = update.people[viewer.me]
                 update_vars(viewer, name=name, hue=hue)

@@ -157,13 +157,13 @@ async def test_a_message_costs_no_look_at_every_thread_for_every_person(
     monkeypatch.setattr(directory, "DIRECTORY_EVERY", 0.0)
     monkeypatch.setattr(tabs, "MARKS_EVERY", 0.0)
     looked: list[str] = []
-    line_of = directory._line_of
+    row_of = directory._row_of
 
     def noted(thread: ThreadView, *arguments: Any) -> directory.SidebarThread:
         looked.append(thread.id)
-        return line_of(thread, *arguments)
+        return row_of(thread, *arguments)
 
-    monkeypatch.setattr(directory, "_line_of", noted)
+    monkeypatch.setattr(directory, "_row_of", noted)
     async with running_world(database) as world, AsyncExitStack() as stack:
         people = [await person(database) for _ in range(20)]
         threads = [await thread(database, each) for each in people]

@@ -252,7 +252,7 @@ SERVICES: dict[str, Entry] = {
     "threads.home": Entry(None),
     "threads.create": Entry(None),
     "threads.listed": Entry(None),
-    "directory.lines": Entry(None),
+    "directory.rows": Entry(None),
     "endings.until_ended": Entry(None),
     "directory.find": Entry(None),
     "people.new_guest": Entry(None),

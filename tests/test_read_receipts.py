@@ -46,7 +46,7 @@ async def say(world: World, who: Identity, thread_id: str, text: str) -> int:
 
 def line(tab: OpenTab, thread_id: str) -> SidebarThread:
     """The line of a thread on the screen; an empty one until it is there."""
-    return tab.screen.lines.get(thread_id, SidebarThread("", "", 0, 0, False))
+    return tab.screen.sidebar.get(thread_id, SidebarThread("", "", 0, 0, False))
 
 
 async def test_what_was_read_is_what_came_while_somebody_looked(world: World) -> None:
@@ -142,11 +142,11 @@ async def test_a_reply_is_marked_wherever_it_runs_until_it_ends(world: World) ->
     ada, noor = await person(world.database), await person(world.database)
     here, there = await thread(world.database, ada), await thread(world.database, ada)
     async with world.tab("noor", noor, here) as tab:
-        await tab.until_screen(lambda screen: there in screen.lines)
+        await tab.until_screen(lambda screen: there in screen.sidebar)
         await world.ask(ada, there, "ada")
         await tab.until_screen(lambda _: line(tab, there).is_live)
         async with world.tab("late", noor, here) as late:
-            await late.until_screen(lambda screen: there in screen.lines)
+            await late.until_screen(lambda screen: there in screen.sidebar)
             assert line(late, there).is_live
         world.model.source(0).say("Done.", Finish())
         await tab.until_screen(lambda _: not line(tab, there).is_live)
@@ -210,7 +210,7 @@ async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_no
     by_link = await world.services.threads.create(ada, title="A plan by link", visibility=Visibility.LINK)
     for number in range(3):
         await world.services.threads.create(ada, title=f"Newer {number}")
-    assert old not in {entry.id for entry in await world.services.directory.lines(noor)}
+    assert old not in {entry.id for entry in await world.services.directory.rows(noor)}
 
     async def found(who: Identity, words: str) -> set[str]:
         return {entry.id for entry in await world.services.directory.find(who, words)}
@@ -229,12 +229,12 @@ async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back
     await world.services.members.set_visibility(ada, private, Visibility.PRIVATE)
     directory = world.services.tabs.directory
     async with world.tab("ada", ada, meeting) as tab, world.database.read() as session:
-        await tab.until_screen(lambda screen: private in screen.lines)
+        await tab.until_screen(lambda screen: private in screen.sidebar)
         long_ago = await thread_views.listed(session, ada.user_id)
         await world.services.threads.rename(ada, private, "Plans")
-        await tab.until_screen(lambda screen: screen.lines[private].title == "Plans")
+        await tab.until_screen(lambda screen: screen.sidebar[private].title == "Plans")
         with directory.watched(ada.user_id, slow := lambda _: None):
             directory.seen(slow, long_ago, {})
         await world.services.threads.rename(ada, meeting, "Meeting")
-        await tab.until_screen(lambda screen: screen.lines[meeting].title == "Meeting")
+        await tab.until_screen(lambda screen: screen.sidebar[meeting].title == "Meeting")
         assert directory._whole(ada.user_id)[private].title == "Plans"

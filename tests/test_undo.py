@@ -46,15 +46,15 @@ async def test_a_deleted_thread_comes_back_with_all_that_was_in_it(world: World)
     thread_id, meeting = await thread(world.database, ada), await thread(world.database, ada)
     await say(world, ada, thread_id, "Keep me")
     async with world.tab("noor", noor, meeting) as other, world.tab("ada", ada, thread_id) as own:
-        await other.until_screen(lambda screen: thread_id in screen.lines)
+        await other.until_screen(lambda screen: thread_id in screen.sidebar)
         await own.until_screen(lambda screen: screen.updates > 0)
         await world.services.threads.delete(ada, thread_id)
         await own.until_screen(lambda screen: screen.is_gone)
-        await other.until_screen(lambda screen: thread_id not in screen.lines)
+        await other.until_screen(lambda screen: thread_id not in screen.sidebar)
         with pytest.raises(ThreadUnknown):
             await world.services.threads.find(ada, thread_id)
         await world.services.threads.restore(ada, thread_id)
-        await other.until_screen(lambda screen: thread_id in screen.lines)
+        await other.until_screen(lambda screen: thread_id in screen.sidebar)
     assert await texts(world, noor, thread_id) == ["Keep me"]
 
 

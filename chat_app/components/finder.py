@@ -17,6 +17,6 @@ class Finder(rx.State):
     @remote
     async def find(self, query: Query) -> None:
         """Find the threads whose titles match the query."""
-        lines = await services().directory.find(await who_asks(self), query)
+        found = await services().directory.find(await who_asks(self), query)
         async with self:
-            (await self.get_state(Viewer)).found = (query, [sidebar_row_of(line) for line in lines])
+            (await self.get_state(Viewer)).found = (query, [sidebar_row_of(thread) for thread in found])

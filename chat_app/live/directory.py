@@ -53,14 +53,14 @@ class SidebarThread:
 
 
 @dataclass
-class _Listener:
+class _Subscription:
     user_id: int
     told: dict[str, SidebarThread] | None = None
-    """The whole list that this listener was given, until the next read; it may be older than the last read."""
+    """The whole list that this subscriber was given, until the next read; it may be older than the last read."""
 
     def tell(self, listener: OnDirectory, changes: Mapping[str, SidebarThread | None]) -> None:
         if self.told is not None:
-            self.told.update({key: line for key, line in changes.items() if line is not None})
+            self.told.update({key: row for key, row in changes.items() if row is not None})
         if changes:
             listener(changes)
 
@@ -77,7 +77,7 @@ class Directory:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._listeners: dict[OnDirectory, _Listener] = {}
+        self._listeners: dict[OnDirectory, _Subscription] = {}
         self._open: dict[str, ThreadView] = {}
         self._own: dict[int, dict[str, ThreadView]] = {}
         self._live: Set[str] = frozenset()
@@ -94,12 +94,12 @@ class Directory:
     @contextmanager
     def watched(self, user_id: int, listener: OnDirectory) -> Generator[None]:
         """Call `listener` with the changes of this person's list while the block runs."""
-        self._listeners[listener] = _Listener(user_id)
+        self._listeners[listener] = _Subscription(user_id)
         try:
             yield
         finally:
             del self._listeners[listener]
-            if all(reader.user_id != user_id for reader in self._listeners.values()):
+            if all(subscription.user_id != user_id for subscription in self._listeners.values()):
                 self._own.pop(user_id, None)
                 self._read_up_to.pop(user_id, None)
                 self._joined.discard(user_id)
@@ -113,8 +113,8 @@ class Directory:
 
         What changed during that read follows with the next one.
         """
-        reader = self._listeners[listener]
-        user_id = reader.user_id
+        subscription = self._listeners[listener]
+        user_id = subscription.user_id
         self._joined.add(user_id)
         self._own[user_id] = {thread.id: thread for thread in threads if thread.visibility is not Visibility.OPEN}
         known = self._read_up_to.setdefault(user_id, {})
@@ -122,25 +122,25 @@ class Directory:
             read = (read_positions.get((user_id, thread.id)), known.get(thread.id))
             known[thread.id] = max((position for position in read if position is not None), default=None)
         self._latest = None
-        lines = [self._line(user_id, thread) for thread in threads]
-        reader.told = {line.id: line for line in lines}
-        return lines
+        rows = [self._row(user_id, thread) for thread in threads]
+        subscription.told = {row.id: row for row in rows}
+        return rows
 
-    async def lines(self, who: Identity) -> list[SidebarThread]:
+    async def rows(self, who: Identity) -> list[SidebarThread]:
         """This person's sidebar rows, the most recently active first, for a page that does not subscribe to changes."""
         async with self._database.read() as session:
-            return await self._lines_of(session, who, await thread_views.listed(session, who.user_id))
+            return await self._rows_of(session, who, await thread_views.listed(session, who.user_id))
 
     async def find(self, who: Identity, words: str) -> list[SidebarThread]:
         """Threads that this person may list and whose titles have all these words, `thread_views.FOUND` at most."""
         async with self._database.read() as session:
-            return await self._lines_of(session, who, await thread_views.with_title(session, who.user_id, words))
+            return await self._rows_of(session, who, await thread_views.with_title(session, who.user_id, words))
 
-    async def _lines_of(
+    async def _rows_of(
         self, session: AsyncSession, who: Identity, threads: Sequence[ThreadView]
     ) -> list[SidebarThread]:
         read_positions = await thread_views.read_positions(session, [who.user_id], [thread.id for thread in threads])
-        return [_line_of(thread, read_positions.get((who.user_id, thread.id)), self._live) for thread in threads]
+        return [_row_of(thread, read_positions.get((who.user_id, thread.id)), self._live) for thread in threads]
 
     def read_up_to(self, user_id: int, thread_id: str, position: int) -> None:
         """Note that this person has read a thread up to `position`, and tell all their tabs at once."""
@@ -152,9 +152,9 @@ class Directory:
         known[thread_id] = position if before is None else max(before, position)
         if thread is None or _unread(thread, before) == _unread(thread, known[thread_id]):
             return
-        for listener, reader in tuple(self._listeners.items()):
-            if reader.user_id == user_id:
-                reader.tell(listener, {thread_id: self._line(user_id, thread)})
+        for listener, subscription in tuple(self._listeners.items()):
+            if subscription.user_id == user_id:
+                subscription.tell(listener, {thread_id: self._row(user_id, thread)})
 
     def selects(self) -> Sequence[Select[Any]]:
         if not self._listeners:
@@ -222,13 +222,13 @@ class Directory:
             for user_id, own in self._own.items()
         }
         self._joined.clear()
-        for listener, reader in tuple(self._listeners.items()):
-            if reader.told is None:
-                reader.tell(listener, changes.get(reader.user_id, {}))
+        for listener, subscription in tuple(self._listeners.items()):
+            if subscription.told is None:
+                subscription.tell(listener, changes.get(subscription.user_id, {}))
                 continue
-            whole, told, reader.told = self._whole(reader.user_id), reader.told, None
+            whole, told, subscription.told = self._whole(subscription.user_id), subscription.told, None
             new = {key: whole.get(key) for key in whole.keys() | told.keys() if whole.get(key) != told.get(key)}
-            reader.tell(listener, new)
+            subscription.tell(listener, new)
 
     def _changes(
         self,
@@ -246,21 +246,21 @@ class Directory:
             elif thread.id in own:
                 had[thread.id] = own.pop(thread.id)
         read_up_to = self._read_up_to.get(user_id, {})
-        lines = {
-            thread_id: difference.own_line(thread_id, had[thread_id], own.get(thread_id), read_up_to.get(thread_id))
+        rows = {
+            thread_id: difference.own_row(thread_id, had[thread_id], own.get(thread_id), read_up_to.get(thread_id))
             if thread_id in had
-            else difference.open_line(thread_id, read_up_to.get(thread_id))
+            else difference.open_row(thread_id, read_up_to.get(thread_id))
             for thread_id in difference.candidates | had.keys()
         }
-        return {thread_id: line for thread_id, (line, has_changed) in lines.items() if has_changed}
+        return {thread_id: row for thread_id, (row, has_changed) in rows.items() if has_changed}
 
     def _whole(self, user_id: int) -> dict[str, SidebarThread]:
         threads = [*self._open.values(), *self._own.get(user_id, {}).values()]
         threads.sort(key=lambda thread: (-thread.active.timestamp(), thread.id))
-        return {thread.id: self._line(user_id, thread) for thread in threads[: thread_views.LISTED]}
+        return {thread.id: self._row(user_id, thread) for thread in threads[: thread_views.LISTED]}
 
-    def _line(self, user_id: int, thread: ThreadView) -> SidebarThread:
-        return _line_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), self._live)
+    def _row(self, user_id: int, thread: ThreadView) -> SidebarThread:
+        return _row_of(thread, self._read_up_to.get(user_id, {}).get(thread.id), self._live)
 
 
 class _Difference:
@@ -275,24 +275,24 @@ class _Difference:
         self.candidates |= {
             key for key in were_open.keys() | are_open.keys() if were_open.get(key) != are_open.get(key)
         }
-        self.open_line = functools.cache(self._open_line)
+        self.open_row = functools.cache(self._open_row)
         """The row of an open thread at a read position, and whether it has changed. Cached: most people have the same
         position in most threads, which is none."""
 
-    def own_line(
+    def own_row(
         self, thread_id: str, was: ThreadView | None, now: ThreadView | None, read_up_to: int | None
     ) -> tuple[SidebarThread | None, bool]:
         """The same for a person whose own list had the thread as `was`, and has it as `now`."""
         (were_open, are_open), (were_live, live) = self._open, self._live
         was, now = was or were_open.get(thread_id), now or are_open.get(thread_id)
-        line = now and _line_of(now, read_up_to, live)
-        return line, line != (was and _line_of(was, read_up_to, were_live))
+        row = now and _row_of(now, read_up_to, live)
+        return row, row != (was and _row_of(was, read_up_to, were_live))
 
-    def _open_line(self, thread_id: str, read_up_to: int | None) -> tuple[SidebarThread | None, bool]:
-        return self.own_line(thread_id, None, None, read_up_to)
+    def _open_row(self, thread_id: str, read_up_to: int | None) -> tuple[SidebarThread | None, bool]:
+        return self.own_row(thread_id, None, None, read_up_to)
 
 
-def _line_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> SidebarThread:
+def _row_of(thread: ThreadView, read_up_to: int | None, live: Set[str]) -> SidebarThread:
     unread, is_live = _unread(thread, read_up_to), thread.id in live
     return SidebarThread(thread.id, thread.title, int(thread.active.timestamp()), unread, is_live)
 

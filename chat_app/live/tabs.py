@@ -62,9 +62,9 @@ class TabUpdate:
     thread: ThreadView | None = None
     may: Set[Verb] | None = None
     """What this person may do with the thread."""
-    lines: list[SidebarThread] | None = None
+    sidebar: list[SidebarThread] | None = None
     """The whole list of threads, in place of the previous one."""
-    line_changes: dict[str, SidebarThread | None] = field(default_factory=dict)
+    sidebar_changes: dict[str, SidebarThread | None] = field(default_factory=dict)
     """Sidebar rows that are new or changed, by thread; None is a row that is gone."""
     crowd: Crowd | None = None
     """Who is on the thread."""
@@ -88,8 +88,8 @@ class TabUpdate:
             or self.people
             or self.thread
             or self.may is not None
-            or self.lines is not None
-            or self.line_changes
+            or self.sidebar is not None
+            or self.sidebar_changes
             or self.crowd
             or self.read_up_to is not None
             or self.is_gone
@@ -189,11 +189,11 @@ class Tab:
         """The thread as this tab knows it."""
         self._people: dict[int, tuple[str, int]] = {}
         """Names and hues, by user id, that this tab was sent or will be sent next."""
-        self._line_changes: dict[str, SidebarThread | None] = {}
+        self._sidebar_changes: dict[str, SidebarThread | None] = {}
         self._crowd: Crowd | None = None
         self._crowd_told: Crowd | None = None
         self._marks_due = 0.0
-        """When waiting marks, `_crowd` and `_line_changes`, may be sent, by the loop's clock."""
+        """When waiting marks, `_crowd` and `_sidebar_changes`, may be sent, by the loop's clock."""
         self._is_looking = False
         self._newest = 0
         """Position of the newest message that this tab knows."""
@@ -318,7 +318,7 @@ class Tab:
 
     async def _have_news(self) -> bool:
         """Wait for something new, or until waiting marks are due; False after `TOUCH_EVERY` with neither."""
-        have_marks = self._crowd is not None or bool(self._line_changes)
+        have_marks = self._crowd is not None or bool(self._sidebar_changes)
         try:
             async with asyncio.timeout_at(self._marks_due if have_marks else _now() + TOUCH_EVERY):
                 await self._woken.wait()
@@ -341,7 +341,7 @@ class Tab:
             text.close()
         self._texts.clear()
         self._history.clear()
-        self._crowd, self._line_changes, self._may = None, {}, frozenset()
+        self._crowd, self._sidebar_changes, self._may = None, {}, frozenset()
         self._news = last
         self._woken.set()
         self._is_drained.set()
@@ -389,7 +389,7 @@ class Tab:
         self._news.may = self._may = self._may_now(thread, roles)
         if not self._told_version:
             self._news.read_up_to = 0 if unread is None else unread - 1
-        self._news.lines, self._line_changes = tabs.directory.seen(self._list_changed, listed, read_positions), {}
+        self._news.sidebar, self._sidebar_changes = tabs.directory.seen(self._list_changed, listed, read_positions), {}
         for message in messages:
             self._take(message)
         self._history.reverse()  # the newest first: that is what the reader looks at
@@ -513,7 +513,7 @@ class Tab:
 
     def _list_changed(self, changes: Mapping[str, SidebarThread | None]) -> None:
         if not self._is_behind and not self._is_cut_off:
-            self._line_changes |= changes
+            self._sidebar_changes |= changes
             self._woken.set()
 
     def _crowd_changed(self, crowd: Crowd) -> None:
@@ -523,11 +523,11 @@ class Tab:
 
     def _collect(self) -> TabUpdate:
         update, self._news = self._news, TabUpdate()
-        if (now := _now()) >= self._marks_due and not self._is_cut_off and (self._crowd or self._line_changes):
+        if (now := _now()) >= self._marks_due and not self._is_cut_off and (self._crowd or self._sidebar_changes):
             self._marks_due = now + MARKS_EVERY
             update.crowd, self._crowd = self._crowd, None
             self._crowd_told = update.crowd or self._crowd_told
-            update.line_changes, self._line_changes = self._line_changes, {}
+            update.sidebar_changes, self._sidebar_changes = self._sidebar_changes, {}
         for message_id, text in tuple(self._texts.items()):
             update.frames += text.take()
             if text.is_drained():

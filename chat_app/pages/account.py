@@ -46,11 +46,11 @@ class Account(rx.State):
     async def show(self) -> None:
         """Show the person, their threads and their tokens; when their session ends, that they were signed out."""
         who = await who_asks(self)
-        lines = await services().directory.lines(who)
+        sidebar = await services().directory.rows(who)
         async with self:
             viewer = await self.get_state(Viewer)
             viewer._recognise(who)
-            viewer._list(lines)
+            viewer._list(sidebar)
             update_vars(await self.get_state(Transcript), thread="")  # the sidebar marks no thread as the current one
         await self._refresh(who)
         if await services().endings.until_ended(who.session):

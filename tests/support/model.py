@@ -71,7 +71,7 @@ class Screen:
         self.is_gone = False
         self.is_signed_out = False
         self.may: Set[Verb] = frozenset()
-        self.lines: dict[str, SidebarThread] = {}
+        self.sidebar: dict[str, SidebarThread] = {}
         self.directories: list[list[tuple[str, str]]] = [[]]
         """Each list of threads that was shown, in order."""
         self.people: dict[int, tuple[str, int]] = {}
@@ -103,16 +103,16 @@ class Screen:
             self.has_earlier = update.has_earlier
         self.rows = sorted(listed)
 
-    def list(self, lines: Sequence[SidebarThread] | None, changes: Mapping[str, SidebarThread | None]) -> None:
+    def list(self, rows: Sequence[SidebarThread] | None, changes: Mapping[str, SidebarThread | None]) -> None:
         """Show another list of threads, or what has changed of the one that is shown."""
-        if lines is not None:
-            self.lines = {line.id: line for line in lines}
-        for thread_id, line in changes.items():
-            self.lines.pop(thread_id, None)
-            if line is not None:
-                self.lines[thread_id] = line
-        latest = sorted(self.lines.values(), key=lambda line: -line.active)
-        self.directories.append([(line.id, line.title) for line in latest])
+        if rows is not None:
+            self.sidebar = {row.id: row for row in rows}
+        for thread_id, row in changes.items():
+            self.sidebar.pop(thread_id, None)
+            if row is not None:
+                self.sidebar[thread_id] = row
+        latest = sorted(self.sidebar.values(), key=lambda row: -row.active)
+        self.directories.append([(row.id, row.title) for row in latest])
 
     def show(self, frames: Sequence[tuple[str, int, str]]) -> None:
         """Apply frames; one that leaves a gap or changes what is shown is an error."""

@@ -48,12 +48,12 @@ class OpenTab:
             self.screen.is_signed_out = update.is_signed_out
             if update.may is not None:
                 self.screen.may = update.may
-            if update.lines is not None or update.line_changes:
-                self.screen.list(update.lines, update.line_changes)
+            if update.sidebar is not None or update.sidebar_changes:
+                self.screen.list(update.sidebar, update.sidebar_changes)
             self.screen.people |= update.people
             if update.crowd is not None:
                 self.screen.crowd = update.crowd
-            if update.crowd is not None or update.line_changes:
+            if update.crowd is not None or update.sidebar_changes:
                 self.screen.marked_at.append(asyncio.get_running_loop().time())
             if update.read_up_to is not None:
                 self.screen.read_up_to = update.read_up_to
