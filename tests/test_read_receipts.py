@@ -1,7 +1,9 @@
 """Read receipts and the marks of the sidebar: who has read how far, what is new to them, and where a reply runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -15,7 +17,7 @@ from chat_app.people.identity import Identity
 from chat_app.threads import thread_views
 from tests.support.meter import metered
 from tests.support.people import person, thread
-from tests.support.world import OpenTab, World, running_world
+from tests.support.world import WITHIN, OpenTab, World, running_world
 from tributary_streams import Finish
 
 pytestmark = pytest.mark.on_both_databases
@@ -238,3 +240,16 @@ async def test_a_list_that_was_read_long_before_it_is_watched_takes_nothing_back
         await world.services.threads.rename(ada, meeting, "Meeting")
         await tab.until_screen(lambda screen: screen.sidebar[meeting].title == "Meeting")
         assert directory._whole(ada.user_id)[private].title == "Plans"
+
+
+async def test_the_list_is_read_again_after_its_last_tab_left_as_a_read_began(database: Database) -> None:
+    ada, changes = await person(database), asyncio.Queue[Any]()
+    sidebar = directory.Directory(database)
+    with sidebar.watched(ada.user_id, changes.put_nowait):
+        sidebar.deliver([("directory", "", None, None, "1")], 0.0)
+    await asyncio.sleep(0)  # the read is cancelled before its first step
+    with sidebar.watched(ada.user_id, changes.put_nowait):
+        sidebar.seen(changes.put_nowait, [], {})
+        new = await thread(database, ada)
+        sidebar.deliver([("directory", "", None, None, "2")], 0.0)
+        assert new in await asyncio.wait_for(changes.get(), WITHIN)

@@ -168,6 +168,10 @@ class Directory:
         if latest != self._latest or self._clock() - self._read_at >= READ_ANYWAY:
             self._latest = latest
             self._reading = asyncio.create_task(self._read(), name="list of threads")
+            self._reading.add_done_callback(self._has_read)  # called even if it was cancelled before its first step
+
+    def _has_read(self, _: asyncio.Task[None]) -> None:
+        self._reading = None
 
     async def _read(self) -> None:
         try:
@@ -185,8 +189,6 @@ class Directory:
             self._latest = None
             logger.warning("the list of threads could not be read (%s); trying again", type(error).__name__)
             return
-        finally:
-            self._reading = None
         members = {thread.id: listed_by for thread, listed_by in changed}
         for user_id, known in self._read_up_to.items():
             for thread_id in unknown:

@@ -13,7 +13,7 @@ from chat_app.data.db import Database
 from chat_app.live.feeds import Endings, ThreadChange, ThreadFeed
 from chat_app.people.identity import Identity
 from chat_app.refusals import SignedOut, ThreadUnknown
-from chat_app.threads import thread_views
+from chat_app.threads import reply_views, thread_views
 from chat_app.threads.access import Verb, allowed
 from tributary_streams import End, GrowingText, Hub, Piece, StreamId, Tail, Tailer
 
@@ -115,6 +115,8 @@ class HttpReaders:
             elif tail.is_gone:
                 raise ThreadUnknown(stream_id)
             elif tail.end is not None and offset >= tail.end.length:
+                async with self._database.read() as session:  # deleting a reply ends it too, and may be heard later
+                    await reply_views.stream_location(session, stream_id, reader.who.user_id)
                 yield End(tail.end.status, tail.end.reason, tail.end.length)
                 return
             else:

@@ -284,7 +284,12 @@ async def test_what_is_done_with_a_reply_reads_none_of_its_text(interface: Inter
 
 
 @pytest.mark.on_both_databases
-async def test_deleting_the_thread_ends_its_reply_and_who_reads_it(interface: Interface) -> None:
+@pytest.mark.parametrize("ends_first", [False, True], ids=["deletion-heard", "end-heard-first"])
+async def test_deleting_the_thread_ends_its_reply_and_who_reads_it(
+    interface: Interface, monkeypatch: pytest.MonkeyPatch, ends_first: bool
+) -> None:
+    if ends_first:
+        monkeypatch.setattr(interface.world.services.http_readers._feed, "deliver", lambda *_: None)
     async with interface.guest() as ada:
         thread_id = await ada.thread()
         stream_id = await ada.ask(thread_id)

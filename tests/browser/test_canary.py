@@ -69,11 +69,11 @@ async def test_the_key_is_nowhere_after_every_failure_of_the_model(
     model.enqueue(*FINAL)
     for _ in FINAL:
         await tab.send("@gpt go")
-    await expect(failed).to_have_count(len(FINAL), timeout=20_000)
+    await expect(failed).to_have_count(len(FINAL))
     for number, script in enumerate(PASSING, start=1):
         model.enqueue(*[script] * 3)
         await tab.send("@gpt go")
-        await expect(failed).to_have_count(len(FINAL) + number, timeout=20_000)
+        await expect(failed).to_have_count(len(FINAL) + number)
     for number, script in enumerate(HANGING, start=1):
         asked = production_site.asked
         model.enqueue(script)

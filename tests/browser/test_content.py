@@ -132,13 +132,13 @@ async def nothing_happens(
         progress = page.locator("article[data-message]").last
         for step in range(STEPS):
             plants.grow(step)
-            await expect(progress).to_contain_text(f"{step + 1}", timeout=20_000)
+            await expect(progress).to_contain_text(f"{step + 1}")
             assert await page.evaluate(AUDIT) == []
         plants.end()
-        await expect(page.locator('article[data-status="streaming"]')).to_have_count(0, timeout=20_000)
+        await expect(page.locator('article[data-status="streaming"]')).to_have_count(0)
         await expect(page.locator("article[data-message]")).to_have_count(3 * len(texts) + 1)
         if are_rendered:
-            await expect(page.locator(".message-plain")).to_have_count(0, timeout=20_000)
+            await expect(page.locator(".message-plain")).to_have_count(0)
         assert await page.evaluate(AUDIT) == []
 
         await page.get_by_role("textbox", name="Message").fill("The page still works")

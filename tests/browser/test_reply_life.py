@@ -82,7 +82,7 @@ async def test_formulas_are_typeset_and_their_typesetter_is_loaded_only_then(
 
     await tab.send("@gpt and what is that squared?")
 
-    await expect(tab.page.locator(".katex")).to_have_count(2, timeout=20_000)
+    await expect(tab.page.locator(".katex")).to_have_count(2)
     await expect(tab.page.locator(".katex-display")).to_have_count(1)
     assert [url for url in asked if "/math-" in url]
     assert [url for url in asked if not url.startswith((production_site.server.url, "data:"))] == []

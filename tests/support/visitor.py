@@ -5,6 +5,8 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocket, expect
 
+expect.set_options(timeout=20_000)  # the sidebar may be told 4 s after a commit, and machines stall
+
 RECORDER = """
 window.steps = {};
 const note = () => {
@@ -63,7 +65,7 @@ class Tab:
         """Wait for a row with this text, and this status if one is given; return the message's id."""
         selector = "article[data-message]" + (f'[data-status="{status}"]' if status is not None else "")
         row = self.page.locator(selector, has_text=text).last
-        await expect(row).to_be_visible(timeout=20_000)
+        await expect(row).to_be_visible()
         return await row.get_attribute("data-message") or ""
 
     async def text_of(self, message: str) -> str:
