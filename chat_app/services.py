@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from chat_app.data.changes import Changes
 from chat_app.data.db import Database
-from chat_app.demo.model import DEMO_MODEL, serve_demo_model
+from chat_app.demo.model import DemoModel
 from chat_app.live.directory import Directory
 from chat_app.live.feeds import Endings, Names, ThreadFeed
 from chat_app.live.http_readers import HttpReaders
@@ -256,11 +256,10 @@ async def serving(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(database.close)
         await database.migrate()
         if settings.uses_demo_model:
-            base_url = await stack.enter_async_context(serve_demo_model(MENTION))
-            model = OpenAIModel(settings, base_url=base_url, name=DEMO_MODEL)
+            model = DemoModel(MENTION)
         else:
             model = OpenAIModel(settings)
-        stack.push_async_callback(model.close)
+            stack.push_async_callback(model.close)
         running = await stack.enter_async_context(Services(settings, database, model).running())
         _current.append(running)
         stack.callback(_current.remove, running)

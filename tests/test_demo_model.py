@@ -1,156 +1,43 @@
-"""The built-in offline model, over real HTTP and through the real client; and what it says."""
+"""The built-in model: what it says, and how."""
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_app.components.words import SUGGESTIONS
-from chat_app.demo.model import DEMO_MODEL, HUMAN, INSTANT, Rhythm, deltas_of, serve_demo_model
-from chat_app.demo.replies import HELP, NOTHING_LEFT, ChatMessage, compose_reply
+from chat_app.data.models import Role
+from chat_app.demo.model import HUMAN, DemoModel, Rhythm, deltas_of
+from chat_app.demo.replies import HELP, NOTHING_LEFT, compose_reply
 from chat_app.replies.context import GO_ON
+from chat_app.replies.llm import Turn
 from chat_app.threads.mentions import MENTION
 from chat_app.threads.seed import MESSAGES, SeedMessage
+from tributary_streams import Finish, Usage
 
 
-def ask(text: str, name: str = "", before: Sequence[ChatMessage] = ()) -> str:
-    return compose_reply([*before, ChatMessage("user", text, name)], MENTION)
-
-
-def request(text: str, **fields: Any) -> dict[str, Any]:
-    return {"model": DEMO_MODEL, "messages": [{"role": "user", "content": text}], "stream": True, **fields}
+def ask(text: str, name: str = "", before: Sequence[Turn] = ()) -> str:
+    return compose_reply([*before, Turn(Role.USER, text, name)], MENTION)
 
 
 def knows(reply: str) -> bool:
     return "know nothing" not in reply and "cannot answer" not in reply
 
 
-@dataclass(frozen=True)
-class Waiting(Rhythm):
-    """A rhythm that says the first delta, and then waits for ever."""
+# --- how it says it ---------------------------------------------------------------------------------------------------
 
-    is_waiting: asyncio.Event = field(default_factory=asyncio.Event)
-    is_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def before(self, previous: str) -> None:
-        if not previous:
-            return
-        self.is_waiting.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.is_cancelled.set()
+INSTANT = Rhythm(0, 0, 0, 0)
 
 
-# --- the endpoint -----------------------------------------------------------------------------------------------------
-
-
-async def test_a_stream_has_role_text_finish_reason_and_usage_in_order() -> None:
-    async with serve_demo_model(MENTION, INSTANT) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
-        stream = await client.chat.completions.create(
-            model=DEMO_MODEL, messages=[{"role": "user", "content": "hi", "name": "Mira"}], stream=True
-        )
-        assert stream.response.headers["content-type"].startswith("text/event-stream")
-        first, *middle, finish, usage = [chunk async for chunk in stream]
-
-    assert (first.choices[0].delta.role, first.choices[0].delta.content) == ("assistant", "")
-    said = [chunk.choices[0].delta.content or "" for chunk in middle]
-    assert "".join(said) == ask("hi", "Mira")
-    assert finish.choices[0].finish_reason == "stop"
-    assert usage.usage is not None
-    assert usage.usage.completion_tokens == len(said)
-    assert len({chunk.id for chunk in (first, *middle, finish, usage)}) == 1
-
-
-async def test_a_limit_cuts_the_reply_and_says_so() -> None:
-    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
-        answer = await client.post(f"{url}/chat/completions", json=request("hi", max_completion_tokens=5))
-
-    *events, done, end = answer.text.split("\n\n")
-    assert (done, end) == ("data: [DONE]", "")
-    chunks = [json.loads(event.removeprefix("data: ")) for event in events]
-    choices = [choice for chunk in chunks for choice in chunk["choices"]]
-    assert "".join(choice["delta"].get("content", "") for choice in choices) == "".join(deltas_of(ask("hi"))[:5])
-    assert choices[-1]["finish_reason"] == "length"
-    assert chunks[-1]["usage"]["completion_tokens"] == 5
-
-
-def with_message(**fields: Any) -> dict[str, Any]:
-    return request("hi") | {"messages": [{"role": "user", "content": "hi"} | fields]}
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        (b"", 400, None),
-        (b"\xff\xfe", 400, None),
-        (b"[]", 400, None),
-        (b"[" * 100_000, 400, None),
-        (request("hi") | {"model": "gpt-9"}, 404, "model"),
-        (request("hi") | {"model": "\ud83d"}, 404, "model"),
-        (request("hi", stream=False), 400, "stream"),
-        (request("hi") | {"messages": None}, 400, "messages"),
-        (request("hi") | {"messages": []}, 400, "messages"),
-        (request("hi") | {"messages": ["hi"]}, 400, "messages.0"),
-        (with_message(role="robot"), 400, "messages.0.role"),
-        (with_message(content=7), 400, "messages.0.content"),
-        (with_message(name="two words"), 400, "messages.0.name"),
-        (with_message(name=7), 400, "messages.0.name"),
-        (request("hi", max_completion_tokens=0), 400, "max_completion_tokens"),
-        (request("hi", max_completion_tokens="many"), 400, "max_completion_tokens"),
-        (request("hi", max_completion_tokens=True), 400, "max_completion_tokens"),
-    ],
-)
-async def test_a_bad_request_is_refused_in_openais_shape(body: Any, status: int, param: str | None) -> None:
-    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = await client.post(f"{url}/chat/completions", content=content)
-    assert answer.status_code == status
-    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
-    assert answer.json()["error"]["param"] == param
-
-
-async def test_other_addresses_and_methods_are_refused_in_openais_shape() -> None:
-    async with serve_demo_model(MENTION, INSTANT) as url, httpx.AsyncClient() as client:
-        answers = [await client.get(f"{url}/nothing"), await client.get(f"{url}/chat/completions")]
-    assert [answer.status_code for answer in answers] == [404, 405]
-    assert all(answer.json()["error"]["type"] == "invalid_request_error" for answer in answers)
-
-
-async def test_a_client_that_leaves_ends_the_generation() -> None:
-    rhythm = Waiting()
-    async with serve_demo_model(MENTION, rhythm) as url, openai.AsyncOpenAI(base_url=url, api_key="none") as client:
-        stream = await client.chat.completions.create(
-            model=DEMO_MODEL, messages=[{"role": "user", "content": "hi"}], stream=True
-        )
-        await asyncio.wait_for(rhythm.is_waiting.wait(), 5)
-        assert not rhythm.is_cancelled.is_set()
-        await stream.close()
-        await asyncio.wait_for(rhythm.is_cancelled.wait(), 5)
-
-
-async def test_the_server_ends_quietly_with_streams_open(caplog: pytest.LogCaptureFixture) -> None:
-    rhythm = Waiting()
-    async with httpx.AsyncClient() as client:
-        async with serve_demo_model(MENTION, rhythm) as url:
-            sent = client.build_request("POST", f"{url}/chat/completions", json=request("hi"))
-            answer = await client.send(sent, stream=True)
-            await asyncio.wait_for(rhythm.is_waiting.wait(), 5)
-        assert rhythm.is_cancelled.is_set()
-        with pytest.raises(httpx.TransportError):
-            await answer.aread()
-        with pytest.raises(httpx.ConnectError):
-            await client.get(url)
-    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
-    assert caplog.records == []
+async def test_a_reply_comes_in_deltas_and_at_last_what_it_took() -> None:
+    turns = [Turn(Role.SYSTEM, "Be kind."), Turn(Role.USER, "hi", "Mira")]
+    *deltas, finish = [item async for item in DemoModel(MENTION, INSTANT).reply(turns, "", on_wait=pytest.fail)]
+    assert deltas == deltas_of(ask("hi", "Mira"))
+    assert finish == Finish(usage=Usage((3 + 2) + (3 + 0), len(deltas)))
 
 
 async def test_it_pauses_before_it_begins_and_after_each_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,14 +180,16 @@ def test_where_it_knows_nothing_it_says_so_and_what_helps(question: str, gap: st
 
 @pytest.mark.parametrize("wish", [GO_ON, "continue", "@gpt please go on!"])
 def test_an_unfinished_reply_is_continued_where_it_broke_off(wish: str) -> None:
-    asked = ChatMessage("user", "hi", "Mira")
+    asked = Turn(Role.USER, "hi", "Mira")
     whole = compose_reply([asked], MENTION)
-    assert ask(wish, before=[asked, ChatMessage("assistant", whole[:50])]) == whole[50:]
+    assert ask(wish, before=[asked, Turn(Role.ASSISTANT, whole[:50])]) == whole[50:]
 
 
-@pytest.mark.parametrize("before", [[], [("assistant", ask("hi"))], [("assistant", "I said")], [("user", "no")]])
-def test_without_an_unfinished_reply_there_is_nothing_to_continue(before: list[tuple[str, str]]) -> None:
-    turns = [ChatMessage("user", "hi"), *(ChatMessage(*turn) for turn in before)] if before else []
+@pytest.mark.parametrize(
+    "before", [[], [Turn(Role.ASSISTANT, ask("hi"))], [Turn(Role.ASSISTANT, "I said")], [Turn(Role.USER, "no")]]
+)
+def test_without_an_unfinished_reply_there_is_nothing_to_continue(before: list[Turn]) -> None:
+    turns = [Turn(Role.USER, "hi"), *before] if before else []
     assert ask("continue", before=turns) == NOTHING_LEFT
 
 
@@ -326,11 +215,11 @@ texts = st.lists(
     | st.text(st.characters(), max_size=8),
     max_size=12,
 ).map(" ".join)
-turns_of_anybody = st.builds(ChatMessage, st.sampled_from(["user", "assistant", "system"]), texts, texts)
+turns_of_anybody = st.builds(Turn, st.sampled_from(Role), texts, texts)
 
 
 @given(st.lists(turns_of_anybody, max_size=4))
-def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[ChatMessage]) -> None:
+def test_any_turns_get_a_reply_without_the_markup_of_what_people_wrote(turns: list[Turn]) -> None:
     reply = compose_reply(turns, MENTION)
     assert reply.encode()
     prose = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", reply)

@@ -1,1 +1,1 @@
-"""The built-in offline model: its endpoint is in `model`, and what it says is in `replies`."""
+"""The built-in model, which needs no key and no network: its deltas are in `model`, what it says is in `replies`."""

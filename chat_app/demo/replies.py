@@ -9,15 +9,20 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Protocol
 
 
-class ChatMessage(NamedTuple):
-    """One message of a chat completions request; `name` is "" where the request gives none."""
+class ChatMessage(Protocol):
+    """A message as a model gets it: its role by OpenAI's names, its text, and its author's name, or ""."""
 
-    role: str
-    text: str
-    name: str = ""
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 def compose_reply(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
@@ -37,8 +42,8 @@ def _rest(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
 
 
 def _answer(turns: Sequence[ChatMessage], mention: re.Pattern[str]) -> str:
-    asked = next((turn for turn in reversed(turns) if turn.role == "user"), ChatMessage("user", ""))
-    question, asker = _question(asked.text, mention), _plain(asked.name)
+    text, name = next(((turn.text, turn.name) for turn in reversed(turns) if turn.role == "user"), ("", ""))
+    question, asker = _question(text, mention), _plain(name)
     known = (text for pattern, text in BY_HEART if re.search(pattern, question, re.IGNORECASE))
     reply = _sum(question) or next(known, "") or _unknown(question)
     return reply.replace("{name}", f", {asker}" if asker else "")

@@ -75,15 +75,11 @@ class Turn:
 class OpenAIModel:
     """Streams replies over one client that the whole process shares."""
 
-    def __init__(self, settings: Settings, *, base_url: str | None = None, name: str | None = None) -> None:
-        """Args:
-        settings: key, endpoint, model and limits.
-        base_url: an endpoint to use instead of the one in the settings, such as the demo model's.
-        name: the model to use there by default.
-        """
+    def __init__(self, settings: Settings) -> None:
+        """`settings` has key, endpoint, model and limits."""
         key = settings.openai_api_key
-        address, credentials = _without_credentials(base_url or settings.openai_base_url)
-        self.name = name or settings.openai_model
+        address, credentials = _without_credentials(settings.openai_base_url)
+        self.name = settings.openai_model
         self._limit = settings.chat_max_reply_tokens
         self._limit_key = "max_completion_tokens"
         self._client = AsyncOpenAI(
