@@ -50,7 +50,7 @@ class DemoModel:
         *,
         on_wait: Callable[[str], None],  # noqa: ARG002  # it never waits
     ) -> AsyncGenerator[str | Finish]:
-        """Yield the deltas of a reply, then a `Finish`. Tokens written are these deltas; tokens read are an estimate."""
+        """Yield the deltas of a reply, then a `Finish`. Tokens written are these deltas; tokens read are estimated."""
         deltas = deltas_of(compose_reply(turns, self._mention))
         for previous, delta in itertools.pairwise(["", *deltas]):
             await self._rhythm.before(previous)
