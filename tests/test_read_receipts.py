@@ -202,6 +202,17 @@ async def test_what_was_read_last_is_stored_at_shutdown(database: Database) -> N
     assert await stored(database) == {(ada.user_id, thread_id): 1}
 
 
+async def test_who_leaves_as_soon_as_they_have_looked_has_read_what_was_there(world: World) -> None:
+    ada = await person(world.database)
+    thread_id = await thread(world.database, ada)
+    async with world.tab("ada", ada, thread_id) as tab:
+        said = await say(world, ada, thread_id, "One")
+        await tab.until(f"{said}.0", "One")
+        tab.tab.look(is_looking=True)  # and the tab ends before it is sent anything more
+    await world.services._read_receipts.store()
+    assert await stored(world.database) == {(ada.user_id, thread_id): 1}
+
+
 async def test_a_search_finds_what_is_not_listed_any_more_and_nothing_that_is_not_for_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

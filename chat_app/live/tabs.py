@@ -247,6 +247,8 @@ class Tab:
         if self._is_cut_off or is_looking is self._is_looking:
             return
         self._is_looking = is_looking
+        if not self._news:
+            self._note_reading()  # at once: the person may leave before the loop comes round
         if is_looking and self._away_since is not None:
             self._news.read_up_to = self._away_since
         self._away_since = None
