@@ -1,5 +1,7 @@
 /** Buttons that open and close dialogs, copy and download: what the browser has no attribute for yet. */
 
+import { writeToClipboard } from "$/public/clipboard.js";
+
 const COPIED_MS = 2000;
 
 /** Opens the dialog that the button's data-dialog names; a menu around the button closes. */
@@ -33,19 +35,4 @@ export async function copy({ currentTarget: button }) {
   await writeToClipboard(path ? location.origin + path : button.parentElement.querySelector("input").value, button);
   button.dataset.copied = "";
   setTimeout(() => delete button.dataset.copied, COPIED_MS);
-}
-
-/** Puts a text into the clipboard, at the press of `button`. */
-export async function writeToClipboard(text, button) {
-  try {
-    return await navigator.clipboard.writeText(text);
-  } catch {
-    // Forbidden, or not there: a chat on a local network is no secure page.
-  }
-  const box = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
-  button.after(box);
-  box.select();
-  document.execCommand("copy");
-  box.remove();
-  button.focus();
 }

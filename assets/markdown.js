@@ -1,51 +1,182 @@
-/** Markdown as people and models write it, rendered so that nothing in it runs, loads or takes anything from the page. */
+/**
+ * Markdown as models write it, rendered block by block so that nothing in it runs, loads or takes anything from the page,
+ * and nothing that was written is lost.
+ *
+ * Tags are text, but for a short list of harmless formatting without attributes. Definitions and footnotes stand where
+ * they were written. A single "~" and a "$" that is no formula are themselves; a new line is a new line.
+ */
 
-import { Component, createContext, createElement, memo, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
-import { code } from "@streamdown/code";
-import { defaultRehypePlugins, Streamdown } from "streamdown";
-import { hasMath, isTooMuchMath, withDollars } from "$/public/math_text.js";
+import { createContext, createElement, Fragment as ReactFragment, memo, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
+import { Fragment, jsx, jsxs } from "react/jsx-runtime";
+import { toJsxRuntime } from "hast-util-to-jsx-runtime";
+import rehypeSanitize from "rehype-sanitize";
+import remarkBreaks from "remark-breaks";
+import remarkGfm from "remark-gfm";
+import remarkParse from "remark-parse";
+import remarkRehype from "remark-rehype";
+import remend from "remend";
+import { unified } from "unified";
+import { CodeBlock } from "$/public/code_block.js";
+import { autolinkEnd, hostOf, onTheWeb, webAddress } from "$/public/links.js";
+import { hasMath, withDollars } from "$/public/math_text.js";
+import { Words } from "$/public/words.js";
 
-const [sanitize, sanitizeSchema] = defaultRehypePlugins.sanitize;
-const [harden, hardenOptions] = defaultRehypePlugins.harden;
-const REFUSED_TAGS = new Set(["img", "picture", "source", "input"]);
-const REFUSED_ATTRIBUTES = new Set(["name", "id", "itemProp", "accessKey", "tabIndex"]);
-const WEB = ["http", "https"];
-const ORIGIN = typeof window === "undefined" ? "http://localhost" : window.location.origin;
-const MAX_DEPTH = 250; // elements in one another; the guard lets no text come near
-const INCOMPLETE_IMAGE = "streamdown:incomplete-image"; // streamdown's address while an image is half written
-
-const allowed = (attributes) =>
-  attributes.filter((attribute) => !REFUSED_ATTRIBUTES.has(Array.isArray(attribute) ? attribute[0] : attribute));
+// Elements that a text may ask for by their tags. None moves, hides or sizes anything.
+const HARMLESS = ["b", "strong", "i", "em", "u", "s", "del", "ins", "mark", "sub", "sup", "kbd"];
+const TAG = new RegExp(`^<(/?)(${HARMLESS.join("|")})>$`, "i");
+const BREAK = /^<br ?\/?>$/i;
+const MAX_RAISED = 2; // `sub` and `sup` in one another: more would leave the line
+const BEGUN_TAG = new RegExp(`<(?:/?(?:${[...new Set([...HARMLESS, "br"].flatMap((tag) => [...tag].map((_, end) => tag.slice(0, end + 1))))].join("|")})?)$`, "i");
+const MAX_DEPTH = 100; // elements in one another; the guard lets no text come near
 
 const SCHEMA = {
-  ...sanitizeSchema,
-  clobberPrefix: "user-content-",
-  tagNames: sanitizeSchema.tagNames.filter((tag) => !REFUSED_TAGS.has(tag)),
+  tagNames: [
+    ...HARMLESS,
+    ...["a", "blockquote", "br", "code", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span", "table"],
+    ...["tbody", "td", "th", "thead", "tr", "ul"],
+  ],
   attributes: {
-    ...Object.fromEntries(
-      Object.entries(sanitizeSchema.attributes)
-        .filter(([tag]) => !REFUSED_TAGS.has(tag))
-        .map(([tag, attributes]) => [tag, allowed(attributes)]),
-    ),
-    a: [...allowed(sanitizeSchema.attributes.a), "dataImage"],
+    a: ["href", "title", "dataImage"],
+    code: [["className", /^language-./], "dataInfo"],
+    li: [["className", "task-list-item"]],
+    ol: ["start"],
+    td: ["align"],
+    th: ["align"],
+    ul: [["className", "contains-task-list"]],
   },
-  protocols: { ...sanitizeSchema.protocols, href: [...WEB, "mailto"], src: WEB },
+  protocols: { href: ["http", "https", "mailto"] },
+  strip: ["script"],
 };
 
-// The address of an image on the web, with its host, or "": `harden` would take `//host/path` for a path of this server.
-function webAddress(src) {
-  if (!src || typeof src !== "string" || src === INCOMPLETE_IMAGE) return "";
-  try {
-    const address = new URL(src, ORIGIN);
-    return WEB.includes(address.protocol.slice(0, -1)) ? address.href : "";
-  } catch {
-    return "";
+// The parser takes these off the page: tags with all that they enclose, and what is said once and used elsewhere.
+const DISABLED = ["htmlFlow", "definition", "gfmFootnoteCall", "gfmFootnoteDefinition", "gfmPotentialFootnoteCall", "labelStartFootnote"];
+
+function remarkTruth() {
+  const data = this.data();
+  data.micromarkExtensions = [...(data.micromarkExtensions ?? []), { disable: { null: DISABLED } }];
+}
+
+// What stands behind a fence, all of it, is shown as the name of its language.
+function remarkFences() {
+  const visit = (node) => {
+    if (node.type === "code" && node.lang) node.data = { hProperties: { dataInfo: [node.lang, node.meta].filter(Boolean).join(" ") } };
+    node.children?.forEach(visit);
+  };
+  return visit;
+}
+
+const isText = (node) => node?.type === "text";
+
+function merged(nodes) {
+  const whole = [];
+  for (const node of nodes) {
+    const last = whole.at(-1);
+    if (isText(node) && isText(last)) whole[whole.length - 1] = { type: "text", value: last.value + node.value };
+    else whole.push(node);
   }
+  return whole;
+}
+
+// What stands between a tag and the one that closes it, among the children of one element; all other tags are text.
+function withTags(nodes, isOpenEnd, raised) {
+  const out = [];
+  const open = []; // { tag, place } of what may still be closed
+  const close = ({ tag, place }) => {
+    const children = merged(out.splice(place).slice(1).map(asText));
+    out.push({ type: "harmless", data: { hName: tag }, children });
+  };
+  for (const node of nodes) {
+    const [, slash, name] = (node.type === "html" && TAG.exec(node.value)) || [];
+    const tag = name?.toLowerCase();
+    const isRaised = tag === "sub" || tag === "sup";
+    if (node.type === "html" && BREAK.test(node.value)) out.push({ type: "break" });
+    else if (!tag) out.push(asText(node));
+    else if (slash) {
+      const place = open.findLastIndex((each) => each.tag === tag);
+      if (place < 0) out.push(asText(node));
+      else {
+        close(open[place]);
+        open.splice(place);
+      }
+    } else {
+      const depth = raised + open.filter((each) => each.tag === "sub" || each.tag === "sup").length;
+      if (!isRaised || depth < MAX_RAISED) open.push({ tag, place: out.length });
+      out.push(node);
+    }
+  }
+  // While a text grows, what has been opened at its end may still be closed, and is not shown to be taken back then.
+  if (isOpenEnd) while (open.length > 0) close(open.pop());
+  return merged(out.map(asText));
+}
+
+const asText = (node) => (node.type === "html" ? { type: "text", value: node.value } : node);
+
+function remarkHarmlessTags() {
+  return (tree, file) => {
+    const visit = (node, isLast, raised) => {
+      if (!node.children) return;
+      if (node.children.some(({ type }) => type === "html")) node.children = withTags(node.children, isLast && file.data.isLive, raised);
+      node.children.forEach((child, place) => {
+        const tag = child.data?.hName;
+        visit(child, isLast && place === node.children.length - 1, raised + (tag === "sub" || tag === "sup" ? 1 : 0));
+      });
+    };
+    visit(tree, true, 0);
+  };
+}
+
+const IN_WORD = /[\p{L}\p{N}]/u;
+const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u; // scripts whose words have no space between
+const isWord = (character) => IN_WORD.test(character) && !NO_SPACES.test(character);
+
+// `2*3*4` is a product and `__init__` a name: marks within words of a script with spaces, or around one, are themselves.
+function remarkOperators() {
+  return (tree, { value, data }) => {
+    const source = String(value);
+    const isOperator = ({ type, position: { start, end } }) => {
+      if (type === "strong" && source.startsWith("__", start.offset)) return /^\w+$/.test(source.slice(start.offset, end.offset));
+      const after = source[end.offset] ?? (data.isLive ? "a" : ""); // what grows may go on with a word
+      return (type === "strong" || type === "emphasis") && isWord(source[start.offset - 1] ?? "") && isWord(after);
+    };
+    const visit = (node) => {
+      if (!node.children) return;
+      node.children.forEach(visit);
+      if (!node.children.some((child) => child.position && isOperator(child))) return;
+      node.children = merged(
+        node.children.flatMap((child) => {
+          if (!child.position || !isOperator(child)) return [child];
+          const mark = { type: "text", value: source[child.position.start.offset].repeat(child.type === "strong" ? 2 : 1) };
+          return [mark, ...child.children, mark];
+        }),
+      );
+    };
+    visit(tree);
+  };
+}
+
+// An address in a sentence ends where the sentence goes on, also in scripts that have no spaces.
+function remarkAddresses() {
+  const visit = (node) => {
+    if (!node.children) return;
+    node.children = node.children.flatMap((child) => {
+      const shown = child.type === "link" && child.children.length === 1 && isText(child.children[0]) && child.children[0].value;
+      const isBare = shown && !child.url.startsWith("mailto:") && child.url.endsWith(shown);
+      const end = isBare ? autolinkEnd(shown) : 0;
+      if (!isBare || end === shown.length) {
+        visit(child);
+        return [child];
+      }
+      const url = child.url.slice(0, child.url.length - shown.length + end);
+      const rest = { type: "text", value: shown.slice(end) };
+      return [{ ...child, url, children: [{ type: "text", value: shown.slice(0, end) }] }, rest];
+    });
+  };
+  return visit;
 }
 
 // An image becomes a link that says so in `dataImage`, for `Link` to show it as one.
 function inertImage({ src, alt }, isInLink) {
-  const address = isInLink ? "" : webAddress(src);
+  const address = isInLink ? "" : onTheWeb(src);
   return {
     type: "element",
     tagName: address ? "a" : "span",
@@ -56,18 +187,15 @@ function inertImage({ src, alt }, isInLink) {
 
 /**
  * Puts a link in the place of each image, for what loads by itself tells a stranger who reads this, and when; and a
- * character in the place of a task's checkbox, for no text brings controls to the page. What is nested too deeply fails
- * here, where the boundary around the message catches it: a thousand levels overflow React's own stack once the text
- * is on the page, and end the page with it (react 19).
+ * character in the place of a task's checkbox, for no text brings controls to the page.
  */
-function inert() {
+function rehypeInert() {
   const visit = (node, isInLink, depth) => {
     if (!node.children) return;
     if (depth > MAX_DEPTH) throw new RangeError("nested too deeply");
     node.children = node.children.map((child) => {
       if (child.tagName === "img") return inertImage(child.properties, isInLink);
       if (child.tagName === "input") return { type: "text", value: child.properties.checked ? "☑" : "☐" };
-      if (child.properties) delete child.properties.dataImage;
       visit(child, isInLink || child.tagName === "a", depth + 1);
       return child;
     });
@@ -75,125 +203,123 @@ function inert() {
   return (tree) => visit(tree, false, 0);
 }
 
-const REHYPE_PLUGINS = [
-  inert,
-  [sanitize, SCHEMA],
-  [
-    harden,
-    {
-      ...hardenOptions,
-      allowedImagePrefixes: [],
-      allowDataImages: false,
-      allowedProtocols: ["mailto:"],
-      defaultOrigin: ORIGIN,
-      linkBlockPolicy: "text-only",
-    },
-  ],
-];
-// To parse HTML takes a seventh of the rendering, also where there is none.
-const WITH_HTML = [defaultRehypePlugins.raw, ...REHYPE_PLUGINS];
+const DIRECTED = new Set(["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p", "table", "td", "th", "ul"]);
 
-// The ids that a link inside the text would lead to are taken out above, so it is shown as text.
-function Link({ href, title, "data-image": image, children }) {
-  if (!href || href.startsWith("#")) return createElement("span", null, children);
-  const away = { href, title, target: "_blank", rel: "noopener noreferrer nofollow ugc" };
-  return image === undefined
-    ? createElement("a", { ...away, className: "message-link" }, children)
-    : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href, alt: children }));
+// Each part has the direction of its own first word.
+function rehypeDirection() {
+  const visit = (node) => {
+    if (DIRECTED.has(node.tagName)) node.properties.dir = "auto";
+    node.children?.forEach(visit);
+  };
+  return visit;
 }
 
-const Words = createContext({});
+function createProcessor(math, cjk) {
+  const processor = unified().use(remarkParse);
+  if (cjk) processor.use(cjk.before);
+  processor.use(remarkGfm, { singleTilde: false });
+  if (cjk) processor.use(cjk.after);
+  processor.use(remarkTruth);
+  if (math) processor.use(...math.remarkPlugin);
+  processor.use(remarkFences).use(remarkOperators).use(remarkHarmlessTags).use(remarkAddresses).use(remarkBreaks).use(remarkRehype);
+  processor.use(rehypeInert).use(rehypeSanitize, SCHEMA).use(rehypeDirection);
+  if (math) processor.use(math.rehypePlugin);
+  return processor.freeze();
+}
+
+const processors = new Map();
+
+function processorOf(math, cjk) {
+  const key = `${Boolean(math)} ${Boolean(cjk)}`;
+  if (!processors.has(key)) processors.set(key, createProcessor(math, cjk));
+  return processors.get(key);
+}
+
+// Parts that few texts need are loaded with the first that does; until they are there, a text is shown without them.
+function lazily(load) {
+  let part = null;
+  let isLoading = false;
+  const listeners = new Set();
+  const subscribe = (listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const read = () => part;
+  async function begin() {
+    if (isLoading) return;
+    isLoading = true;
+    try {
+      part = await load();
+      for (const listener of listeners) listener();
+    } catch {
+      isLoading = false; // the network: the next text tries again
+    }
+  }
+  return function usePart(isNeeded) {
+    const loaded = useSyncExternalStore(subscribe, read, read);
+    useEffect(() => {
+      if (isNeeded && loaded === null) void begin();
+    }, [isNeeded, loaded]);
+    return isNeeded ? loaded : null;
+  };
+}
+
+const useMath = lazily(async () => (await import("$/public/math.js")).math);
+const useCjk = lazily(async () => (await import("$/public/cjk.js")).cjk);
+const CJK_MARKS = /[*~](?=[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef])|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef][*~]/;
+
+const IsGrowing = createContext(false);
 
 // The page's policy lets no image in from elsewhere, so a click shows it in a tab of its own.
-function ImageLabel({ href, alt }) {
+function ImageLabel({ href, children }) {
   const { imageFrom } = useContext(Words);
-  const from = imageFrom.replace("{host}", () => new URL(href, ORIGIN).host);
-  return [createElement("span", { key: "alt" }, alt), createElement("small", { key: "from" }, from)];
+  const from = imageFrom.replace("{host}", () => hostOf(href));
+  return [createElement("span", { key: "alt" }, children), createElement("small", { key: "from" }, from)];
 }
 
-const COMPONENTS = { a: Link };
-const PLUGINS = { code };
-
-// Mathematics, a third of a megabyte with its fonts, is loaded with the first text that has some.
-let withMath = null; // the plugins with it, once it is there
-let isLoading = false;
-const listeners = new Set();
-
-async function loadMath() {
-  if (isLoading) return;
-  isLoading = true;
-  try {
-    const { math } = await import("$/public/math.js");
-    withMath = { code, math };
-    for (const listener of listeners) listener();
-  } catch {
-    isLoading = false; // the network: the next text tries again
-  }
+/** A link that leaves the page, and tells nobody where from. What may be no link is text. */
+export function Link({ href, title, "data-image": image, children }) {
+  const address = href?.startsWith("#") ? "" : webAddress(href);
+  if (!address) return createElement("span", null, children);
+  const away = { href: address, title, target: "_blank", rel: "noopener noreferrer nofollow ugc" };
+  return image === undefined
+    ? createElement("a", { ...away, className: "message-link" }, children)
+    : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href: address, children }));
 }
 
-const onMath = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
+const textOf = (node) => node.value ?? (node.children ?? []).map(textOf).join("");
 
-const readMath = () => withMath;
-
-function usePlugins(needsMath) {
-  const plugins = useSyncExternalStore(onMath, readMath, readMath);
-  useEffect(() => {
-    if (needsMath && plugins === null) void loadMath();
-  }, [needsMath, plugins]);
-  return (needsMath && plugins) || PLUGINS;
+function Pre({ node }) {
+  const isGrowing = useContext(IsGrowing);
+  const [code] = node.children;
+  const { dataInfo = "" } = code.properties;
+  return createElement(CodeBlock, { code: textOf(code).replace(/\n$/, ""), language: String(dataInfo), isClosed: !isGrowing });
 }
 
-const CONTROLS = { code: { copy: true, download: false }, table: false };
-const REMEND = { linkMode: "text-only" };
-const LINK_SAFETY = { enabled: false };
-const THEMES = ["github-light", "github-dark-default"]; // "github-dark" has comments that are too faint to read
+const Table = ({ node: _, ...props }) => createElement("div", { className: "table-box" }, createElement("table", props));
 
-/** A text as Markdown; `isLive` says that it still grows, and may be cut off anywhere. `words` stay the same object. */
-export const Markdown = memo(({ text, isLive, words }) => {
-  const mathText = hasMath(text) ? withDollars(text) : null;
-  const needsMath = mathText !== null && !isTooMuchMath(mathText);
-  const plugins = usePlugins(needsMath);
-  const remarkRehypeOptions = useMemo(() => ({ footnoteLabel: words.footnotes }), [words]);
-  const rendered = createElement(
-    Streamdown,
-    {
-      mode: "streaming",
-      isAnimating: isLive,
-      parseIncompleteMarkdown: isLive,
-      remarkRehypeOptions,
-      rehypePlugins: text.includes("<") ? WITH_HTML : REHYPE_PLUGINS,
-      components: COMPONENTS,
-      plugins,
-      controls: CONTROLS,
-      remend: REMEND,
-      linkSafety: LINK_SAFETY,
-      shikiTheme: THEMES,
-      lineNumbers: false,
-      codeBlockMaxHeight: 0,
-      tableMaxHeight: 0,
-      translations: words,
-    },
-    plugins === PLUGINS ? text : mathText,
-  );
-  return createElement(Words, { value: words }, rendered);
+const COMPONENTS = { a: Link, pre: Pre, table: Table };
+const REMEND = { comparisonOperators: false, htmlTags: false, images: false, inlineKatex: false, katex: false, linkMode: "text-only", singleTilde: false };
+
+// A text is a child of its own also where it is the only one. React keeps that node when others come after it, and the
+// reader's selection in it.
+const inArray = (render) => (type, props, key) =>
+  render(type, typeof props.children === "string" ? { ...props, children: [props.children] } : props, key);
+const RUNTIME = { Fragment, jsx: inArray(jsx), jsxs, components: COMPONENTS, ignoreInvalidStyle: true, passNode: true };
+
+function elementsOf(text, isGrowing, math, cjk) {
+  const processor = processorOf(math, cjk);
+  // The half of a tag is shown when it is known to be none.
+  const whole = isGrowing ? remend(text.replace(BEGUN_TAG, ""), REMEND) : text;
+  const file = { value: whole, data: { isLive: isGrowing } };
+  return toJsxRuntime(processor.runSync(processor.parse(whole), file), RUNTIME);
+}
+
+/** A block of text (text_blocks.js) as Markdown; `isGrowing` says that it may be cut off anywhere. */
+export const Markdown = memo(function Markdown({ text, isGrowing }) {
+  const mathText = useMemo(() => (hasMath(text) ? withDollars(text) : null), [text]);
+  const math = useMath(mathText !== null);
+  const cjk = useCjk(CJK_MARKS.test(text));
+  const elements = useMemo(() => elementsOf(math ? mathText : text, isGrowing, math, cjk), [text, mathText, isGrowing, math, cjk]);
+  return createElement(IsGrowing, { value: isGrowing }, createElement(ReactFragment, null, elements));
 });
-Markdown.displayName = "Markdown";
-
-/** A text as it is. */
-export const PlainText = ({ text }) => createElement("div", { className: "message-plain" }, text);
-
-/** Shows the text itself where its Markdown cannot be rendered: one message never takes the page with it. */
-export class PlainOnError extends Component {
-  state = { hasFailed: false };
-
-  static getDerivedStateFromError() {
-    return { hasFailed: true };
-  }
-
-  render() {
-    return this.state.hasFailed ? createElement(PlainText, { text: this.props.text }) : this.props.children;
-  }
-}

@@ -1,14 +1,18 @@
 /**
- * Mathematics in a text: whether there is any, in which delimiters, and whether it is too much to be typeset.
+ * Mathematics in a block of text: where it is, and whether it is too much to be typeset.
+ *
+ * Models write formulas in `\(…\)`, `\[…\]`, `$…$` and `$$…$$`, and people and models write prices, shell variables and
+ * citations with the same marks. So only what looks like mathematics is, and all else stays as it was written.
  *
  * The typesetter makes a dozen elements of a character and nests them as deep as the formula, so that a short text could
  * freeze a page or overflow its stack. Past the limits a formula is shown as it was written.
  */
 
+import { codeSpans } from "$/public/code_spans.js";
+
 export const LIMITS = {
-  all: 8_000, // UTF-16 units, in all formulas of a text together
+  all: 8_000, // UTF-16 units, in all formulas of a block together
   one: 2_000,
-  span: 30_000, // from the first formula to the last: where each begins and ends, Markdown may see otherwise
   depth: 12, // of braces, environments and delimiters that grow
   commands: 24, // on end: each may take the next as its argument
   parts: 1_000, // commands, scripts and cells: each makes a score of elements
@@ -16,12 +20,134 @@ export const LIMITS = {
   tall: 100, // em, of anything in a formula once it is set
 };
 
-const DELIMITERS = /\$\$|\\[([]/;
-const CODE = /(^ {0,3}(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^ {0,3}\2[`~]*[ \t]*$|(?![\s\S]))|(`+)(?!`)[\s\S]*?[^`]\3(?!`))/m;
-const DISPLAY = /\\\[([\s\S]+?)\\\]/g;
-const ALONE = /^([ \t]*)\$\$([^\n$]+)\$\$[ \t]*$/gm;
-const INLINE = /\\\(([^\n]+?)\\\)/g;
-const FORMULA = /\$\$([\s\S]*?)(?:\$\$|(?![\s\S]))/g;
+const CLOSERS = { "\\(": "\\)", "\\[": "\\]", $$: "$$", $: "$" };
+const NEXT = /`+|\\[^]?|\$\$?/g;
+const COMMAND = /\\[a-zA-Z]+/;
+const WORDS = /\\(?:text\w*|mathrm|mathbf|operatorname|mbox|label|tag|begin|end)\s*\{[^{}]*\}|\\[a-zA-Z]+/g; // not prose
+const PROSE = /\p{L}{2,}[ \t]+\p{L}{2,}/u;
+const SIGNS = /[\^_=<>+*/|!{}±×÷·≤≥≠≈∈∑∏∫√∞→-]/;
+const SYMBOL = /^\p{L}['′]?(?:\([^()]*\)|\d)?$/u; // x, x', f(x), x2
+const BEFORE = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?$/; // what may stand before a formula that has a line for itself
+const INDENTED = /^(?: {4}|\t)/;
+const ITEM = /[-+*]|\d{1,9}[.)]/g;
+
+/** Whether a text may contain mathematics. */
+export const hasMath = (text) => /\$|\\[([]/.test(text);
+
+// Parentheses close what is open; `[0, 1)` may.
+function isBalanced(formula) {
+  let open = 0;
+  for (const [mark] of formula.matchAll(/[()[\]]/g)) {
+    open += mark === "(" || mark === "[" ? 1 : -1;
+    if (open < 0) return false;
+  }
+  return open === 0;
+}
+
+/** Whether what stands between two delimiters is mathematics, and not a price, a variable of a shell or a citation. */
+function isMath(formula, opener) {
+  const inner = formula.trim();
+  if (!inner || inner.length > LIMITS.one || /\n[ \t>]*\n/.test(formula) || !isBalanced(inner)) return false;
+  if (COMMAND.test(inner)) return !PROSE.test(inner.replace(WORDS, " ")) || opener !== "$";
+  if (PROSE.test(inner)) return false;
+  if (opener === "\\(" && /^\d+$/.test(inner)) return true;
+  return SYMBOL.test(inner) || (SIGNS.test(inner) && /[\p{L}\d]/u.test(inner));
+}
+
+// A dollar is a delimiter only beside what it encloses, and not in a word, a number or a path.
+const fitsDollar = (text, start, end) =>
+  !/[\s]/.test(text[start + 1] ?? " ") &&
+  !/[\s\\]/.test(text[end - 1]) &&
+  !/[\p{L}\d$/]/u.test(text[start - 1] ?? "") &&
+  !/[\p{L}\d$/]/u.test(text[end + 1] ?? "");
+
+/**
+ * The formulas of a text, `{ start, end, opener, formula }` in order: `start` and `end` with their delimiters. Code and
+ * escaped delimiters are passed over.
+ */
+export function formulasOf(text) {
+  const found = [];
+  const spans = codeSpans(text);
+  const closers = new Map(); // the place of the next one, which serves all openers before it
+  const closerAfter = (closer, from) => {
+    let place = closers.get(closer) ?? -1;
+    if (place !== Infinity && place < from) {
+      place = text.indexOf(closer, from);
+      // `\\]` is a new line and a bracket.
+      while (closer[0] === "\\" && place > from && text[place - 1] === "\\") place = text.indexOf(closer, place + 1);
+      if (place < 0) place = Infinity;
+      closers.set(closer, place);
+    }
+    return place;
+  };
+  NEXT.lastIndex = 0;
+  for (let mark = NEXT.exec(text); mark; mark = NEXT.exec(text)) {
+    const [opener] = mark;
+    if (opener[0] === "`") {
+      NEXT.lastIndex = spans.get(mark.index) ?? NEXT.lastIndex;
+      continue;
+    }
+    const closer = CLOSERS[opener];
+    if (!closer) continue;
+    const start = mark.index;
+    const inside = start + opener.length;
+    const end = closerAfter(closer, inside);
+    if (end === Infinity || end - inside > LIMITS.one) continue;
+    const formula = text.slice(inside, end);
+    if (!isMath(formula, opener) || (opener === "$" && (formula.includes("\n") || !fitsDollar(text, start, end)))) continue;
+    NEXT.lastIndex = end + closer.length;
+    found.push({ start, end: NEXT.lastIndex, opener, formula });
+  }
+  return found;
+}
+
+// A display formula has its own lines, each with what its list or quote asks for at the beginning of a line.
+function displayed(text, { start, end, formula }) {
+  const line = text.slice(text.lastIndexOf("\n", start - 1) + 1, start);
+  const after = /^[^\n]*/.exec(text.slice(end, end + 80))[0];
+  if (!BEFORE.test(line) || !/^[ \t]*$/.test(after)) return null;
+  const before = line.replace(ITEM, (mark) => " ".repeat(mark.length));
+  const first = formula.replace(/^[ \t]+/, "");
+  const opened = first.startsWith("\n") ? first : `\n${before}${first}`;
+  const closed = /\n[ \t>]*$/.test(opened) ? opened : `${opened.trimEnd()}\n${before}`;
+  return `$$${closed}$$`;
+}
+
+/**
+ * The text with each of its formulas in `$$`, which the parser takes for mathematics, and all other `$$` escaped; null if
+ * it has none, or more than the page should typeset.
+ */
+export function withDollars(text) {
+  const isCode = text.split("\n").every((line) => line.trim() === "" || INDENTED.test(line));
+  const formulas = isCode ? [] : formulasOf(text);
+  if (formulas.length === 0 || areTooMuch(formulas.map(({ formula }) => formula))) return null;
+  const parts = [];
+  let at = 0;
+  for (const found of formulas) {
+    const isDisplay = found.opener === "$$" || found.opener === "\\[";
+    const set = (isDisplay && displayed(text, found)) || `$$${found.formula.trim().replaceAll(/\s*\n[ \t>]*/g, " ")}$$`;
+    parts.push(withoutDollars(text.slice(at, found.start)), set);
+    at = found.end;
+  }
+  return [...parts, withoutDollars(text.slice(at))].join("");
+}
+
+// In code an escape would be shown. Formulas are never in code, so neither part of it is cut in two.
+function withoutDollars(text) {
+  if (!text.includes("$$")) return text;
+  const spans = codeSpans(text);
+  let out = "";
+  let at = 0;
+  for (const { 0: mark, index } of text.matchAll(/`+|\\[^]?|\$\$+/g)) {
+    if (index < at) continue;
+    const isCode = mark[0] === "`" && spans.get(index) !== undefined;
+    const end = isCode ? spans.get(index) : index + mark.length;
+    out += text.slice(at, index) + (mark[0] === "$" ? mark.replaceAll("$", "\\$") : text.slice(index, end));
+    at = end;
+  }
+  return out + text.slice(at);
+}
+
 const OPENS = /\{|\\begin\b|\\left\b/;
 const NESTING = /\\[{}]|[{}]|\\(?:begin|end|left|right)\b/g;
 // What defines macros, and what writes to the reader's console.
@@ -31,31 +157,6 @@ const ARROWS = /@/g; // of a diagram, each as much as three parts
 const SIZES = /\d\s*(?:em|ex|mu|pt|mm|cm|in|bp|pc|dd|cc|nd|nc|sp|px)(?![a-z])/g;
 // Widths are not among them: the typesetter gives each root one of 400 em, of which the rest is cut off.
 const HEIGHTS = /(?:height|top|bottom|vertical-align)[:=]\s*["']?(-?\d*\.?\d+)em/g;
-const COMMANDS = new RegExp(`(?:\\\\[a-zA-Z]+\\s*|[\\^_]\\s*){${LIMITS.commands},}`);
-
-/** Whether a text may contain mathematics. */
-export const hasMath = (text) => DELIMITERS.test(text);
-
-/**
- * The text with `$$` for `\[…\]` and `\(…\)`, which models write and Markdown would take for escaped brackets.
- *
- * A formula that has a line for itself is displayed, though its `$$` are on that line too.
- */
-export function withDollars(text) {
-  if (!/\\[([]|\$\$[ \t]*$/m.test(text)) return text;
-  // Every fourth part is code, which stays; the two after it are what its expression has caught besides.
-  const parts = text.split(CODE);
-  return parts
-    .map((part, index) => {
-      if (index % 4 === 1) return part;
-      if (index % 4 !== 0) return "";
-      return part
-        .replace(ALONE, (_, indent, formula) => `${indent}$$\n${indent}${formula.trim()}\n${indent}$$`)
-        .replace(DISPLAY, (_, formula) => `\n$$\n${formula.trim()}\n$$\n`)
-        .replace(INLINE, (_, formula) => `$$${formula.trim()}$$`);
-    })
-    .join("");
-}
 
 function depthOf(formula) {
   let [depth, deepest] = [0, 0];
@@ -65,6 +166,17 @@ function depthOf(formula) {
     deepest = Math.max(deepest, depth);
   }
   return deepest;
+}
+
+// Commands and scripts with nothing between them but space.
+function commandsOnEnd(formula) {
+  let [most, run, at] = [0, 0, 0];
+  for (const { 0: command, index } of formula.matchAll(/\\[a-zA-Z]+|[\^_]/g)) {
+    run = /\S/.test(formula.slice(at, index)) ? 1 : run + 1;
+    most = Math.max(most, run);
+    at = index + command.length;
+  }
+  return most;
 }
 
 const count = (formula, pattern) => formula.match(pattern)?.length ?? 0;
@@ -78,15 +190,12 @@ export function areTooMuch(formulas) {
     count(together, SIZES) > LIMITS.sizes ||
     formulas.some(
       (formula) =>
-        formula.length > LIMITS.one || REFUSED.test(formula) || COMMANDS.test(formula) || depthOf(formula) > LIMITS.depth,
+        formula.length > LIMITS.one ||
+        REFUSED.test(formula) ||
+        commandsOnEnd(formula) >= LIMITS.commands ||
+        depthOf(formula) > LIMITS.depth,
     )
   );
-}
-
-/** Whether the formulas of a text, in `$$`, are more than the page should typeset. */
-export function isTooMuchMath(text) {
-  if (text.lastIndexOf("$$") - text.indexOf("$$") > LIMITS.span) return true;
-  return areTooMuch([...text.matchAll(FORMULA)].map(([, formula]) => formula));
 }
 
 /** Whether a formula that is set, as HTML, is higher than the page should show: negative lengths have no limit of their own. */

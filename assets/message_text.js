@@ -1,11 +1,9 @@
 /** The text of a message: what stands there until its first character comes, and then the text as it grows. */
 
-import { createElement, Fragment, memo, useEffect, useLayoutEffect, useState } from "react";
-import { flushSync } from "react-dom";
-import { writeToClipboard } from "$/public/dialogs.js";
-import { Markdown, PlainOnError, PlainText } from "$/public/markdown.js";
+import { createElement, Fragment, memo, useEffect, useState } from "react";
+import { htmlOf, writeToClipboard } from "$/public/clipboard.js";
+import { PersonText, ReplyText } from "$/public/rendered_text.js";
 import { ReplayBar, shownLength, useReplay } from "$/public/replay.js";
-import { createGuard } from "$/public/text_guard.js";
 import { firstOf } from "$/public/timeline.js";
 import { textOf, useText } from "$/public/transcript_feed.js";
 
@@ -39,87 +37,38 @@ function Waiting({ label, since, isTimed }) {
   );
 }
 
-// A hundred messages at once would hold up the page for seconds. So finished ones take turns, the newest first and as
-// many as the reader is about to see before the first paint; until its turn a message shows its text as it is.
-const SLICE_MS = 50;
-const BETWEEN_MS = 16;
-const waiting = [];
-let isTakingTurns = false;
-
-function takeTurns() {
-  const start = performance.now();
-  while (waiting.length > 0 && performance.now() - start < SLICE_MS) flushSync(waiting.pop());
-  isTakingTurns = waiting.length > 0;
-  if (isTakingTurns) setTimeout(takeTurns, BETWEEN_MS);
-}
-
-function useTurn(isFirst) {
-  const [hasTurn, setHasTurn] = useState(isFirst);
-  useLayoutEffect(() => {
-    if (hasTurn) return undefined;
-    const take = () => setHasTurn(true);
-    waiting.push(take);
-    if (!isTakingTurns) {
-      isTakingTurns = true;
-      queueMicrotask(takeTurns);
-    }
-    return () => {
-      const place = waiting.indexOf(take);
-      if (place >= 0) waiting.splice(place, 1);
-    };
-  }, [hasTurn]);
-  return hasTurn;
-}
-
-function RenderedText({ text, isLive, words }) {
-  const [guard] = useState(createGuard);
-  const hasTurn = useTurn(isLive);
-  return hasTurn && !guard.isTooMuch(text)
-    ? createElement(PlainOnError, { text }, createElement(Markdown, { text, isLive, words }))
-    : createElement(PlainText, { text });
-}
-
 /**
- * The text of the message `name`, as Markdown, with `words` around code and images.
+ * The text of the message `name`, with `words` around code and images.
  *
  * `live` says that it may still grow; until its first character comes, `reason` says why, or `thinking` and for how long.
- * People's line ends are kept as they typed them, the AI's are Markdown's.
  */
 export const MessageText = memo(function MessageText({ name, live, byAi, reason, since, thinking, replayEnd, replaySpeed, words }) {
   const text = useText(name);
   const replay = useReplay(name);
   const waits = live && (text === "" || reason !== "");
-  const by = { "data-by": byAi ? "ai" : "person", dir: "auto" };
   return createElement(
     Fragment,
     null,
-    replay && createElement(Replay, { key: "replay", name, text, replay, by, replayEnd, replaySpeed, words }),
+    replay && createElement(Replay, { key: "replay", name, text, replay, replayEnd, replaySpeed, words }),
     text !== "" &&
-      createElement(
-        "div",
-        // What is replayed keeps its place, so that nothing below moves and the end of it changes nothing.
-        { key: "text", className: "message-text", "data-live": live || undefined, "data-replayed": replay ? "" : undefined, ...by },
-        createElement(RenderedText, { key: name, text, isLive: live, words }),
-      ),
-    waits && createElement(Waiting, { key: name, label: reason || thinking, since, isTimed: reason === "" }),
+      (byAi
+        ? createElement(ReplyText, { key: name, text, isLive: live, isReplayed: Boolean(replay), words })
+        : createElement(PersonText, { key: name, text, words })),
+    waits && createElement(Waiting, { key: "waiting", label: reason || thinking, since, isTimed: reason === "" }),
   );
 });
 
-function Replay({ name, text, replay, by, replayEnd, replaySpeed, words }) {
+function Replay({ name, text, replay, replayEnd, replaySpeed, words }) {
   const shown = firstOf(text, shownLength(replay));
   return createElement(
     Fragment,
     null,
     createElement(ReplayBar, { name, replay, endLabel: replayEnd, speedLabel: replaySpeed }),
-    createElement(
-      "div",
-      { className: "message-replay", "aria-hidden": true },
-      createElement("div", { className: "message-text", "data-live": true, ...by }, createElement(RenderedText, { text: shown, isLive: true, words })),
-    ),
+    createElement("div", { className: "message-replay", "aria-hidden": true }, createElement(ReplyText, { text: shown, isLive: true, words })),
   );
 }
 
-/** A button that copies the text called `name` as it was written; its second mark shows for a moment that it has. */
+/** A button that copies the text called `name`, as written and as it is shown; its second mark shows for a moment that it has. */
 export function CopyText({ name, label, copiedLabel, className, children: [mark, doneMark] }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
@@ -128,7 +77,8 @@ export function CopyText({ name, label, copiedLabel, className, children: [mark,
     return () => clearTimeout(timer);
   }, [isCopied]);
   const copy = async ({ currentTarget }) => {
-    await writeToClipboard(textOf(name), currentTarget);
+    const shown = currentTarget.closest("article").querySelector(".message-text:not(.message-replay *)");
+    await writeToClipboard(textOf(name), currentTarget, shown ? htmlOf(shown) : "");
     setCopied(true);
   };
   return createElement(

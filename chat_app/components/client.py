@@ -57,9 +57,23 @@ class _MessageText(rx.Component):
     library = _library("message_text")
     tag = "MessageText"
     lib_dependencies: list[str] = [
-        "streamdown@2.7.1",
-        "@streamdown/code@2.0.0",
-        # For mathematics. Not @streamdown/math: it lets the browser parse what the page's policy refuses.
+        # Markdown as models write it: parsed, made safe, and completed while it grows.
+        "unified@11.0.5",
+        "remark-parse@11.0.0",
+        "remark-gfm@4.0.1",
+        "remark-breaks@4.0.0",
+        "remark-rehype@11.1.2",
+        "rehype-sanitize@6.0.0",
+        "hast-util-to-jsx-runtime@2.3.7",
+        "remend@1.4.0",
+        # For emphasis beside Chinese, Japanese and Korean punctuation.
+        "remark-cjk-friendly@2.3.3",
+        "remark-cjk-friendly-gfm-strikethrough@2.3.2",
+        # For code, in a worker.
+        "@shikijs/primitive@4.6.0",
+        "@shikijs/engine-javascript@4.6.0",
+        "@shikijs/langs@4.6.0",
+        # For mathematics.
         "katex@0.16.27",
         "remark-math@6.0.0",
         "hast-util-from-html@2.0.3",

@@ -26,13 +26,12 @@ _COLORS = (
 )
 
 TAILWIND_CONFIG: TailwindConfig = {
-    # `app` and `app_components` hold the compiled pages, `public` our own JavaScript; streamdown has class names too.
+    # `app` and `app_components` hold the compiled pages, `public` our own JavaScript.
     "content": [
         "./app/**/*.{js,jsx}",
         "./app_components/**/*.{js,jsx}",
         "./utils/**/*.{js,jsx}",
         "./public/*.js",
-        "./node_modules/streamdown/dist/*.js",
     ],
     # Reflex puts the class "dark" or "light" on the html element.
     "darkMode": "selector",

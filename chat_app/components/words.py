@@ -94,10 +94,10 @@ DONE = "Done"
 COPIED = "Copied"
 MARKDOWN = {
     "imageFrom": "Show image from {host}",
-    "footnotes": "Notes",
-    # What streamdown itself shows, by its own names.
     "copyCode": "Copy this code",
     "copied": COPIED,
+    "plainCode": "Too slow to highlight",
+    "tooMuch": "Too long or too deep to format: shown as written.",
 }
 EARLIER_VERSION = "Earlier version"
 LATER_VERSION = "Later version"

@@ -96,11 +96,11 @@ def running_server(
     if not has_page:
         command, web = ["-m", "tests.support.backend_alone", mode, str(port)], directory / "backend"
     elif mode == "prod":
-        web = _moved(_built_page(), directory / "page", port)
+        web = _moved(built_page(), directory / "page", port)
         command = ["-m", "tests.support.reflex_again", "run", "--env", "prod"]
     else:
         command = [REFLEX, "run", "--backend-port", str(backend)]
-        web = _with_packages_of(_built_page(), BUILDS / "-".join(filter(None, ("test-dev", WORKER))))
+        web = _with_packages_of(built_page(), BUILDS / "-".join(filter(None, ("test-dev", WORKER))))
     variables = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{directory}/tributary.db", **variables}
     with _started(command, directory, web, port, **variables) as server:
         # The development server's page, which another process serves, is there earlier than what it needs.
@@ -129,7 +129,7 @@ def _started(command: Sequence[str], directory: Path, web: Path, port: int, **va
         server.stop()
 
 
-def _built_page() -> Path:
+def built_page() -> Path:
     """The folder of the page; the first in a run that asks for it builds it, while others wait."""
     BUILDS.mkdir(exist_ok=True)
     web, built_by = BUILDS / "test-prod", BUILDS / "test-prod.run"

@@ -1,0 +1,133 @@
+/** A message's text on the page, block by block: a person's as it was written, a reply's as Markdown. */
+
+import { Component, createElement, Fragment, memo, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
+import { readMessage } from "$/public/chat_text.js";
+import { CodeBlock } from "$/public/code_block.js";
+import { keepSelection } from "$/public/growing_text.js";
+import { Link, Markdown } from "$/public/markdown.js";
+import { createBlocks } from "$/public/text_blocks.js";
+import { Words } from "$/public/words.js";
+
+// A hundred messages at once would hold up the page for seconds. So what has ended takes turns, the newest first and as
+// many as the reader is about to see before the first paint; until its turn a block shows its text as it is.
+const SLICE_MS = 40;
+const BETWEEN_MS = 16;
+const waiting = [];
+let isTakingTurns = false;
+
+function takeTurns() {
+  const start = performance.now();
+  while (waiting.length > 0 && performance.now() - start < SLICE_MS) flushSync(waiting.pop());
+  isTakingTurns = waiting.length > 0;
+  if (isTakingTurns) setTimeout(takeTurns, BETWEEN_MS);
+}
+
+function useTurn(isFirst) {
+  const [hasTurn, setHasTurn] = useState(isFirst);
+  useLayoutEffect(() => {
+    if (hasTurn) return undefined;
+    const take = () => setHasTurn(true);
+    waiting.push(take);
+    if (!isTakingTurns) {
+      isTakingTurns = true;
+      queueMicrotask(takeTurns);
+    }
+    return () => {
+      const place = waiting.indexOf(take);
+      if (place >= 0) waiting.splice(place, 1);
+    };
+  }, [hasTurn]);
+  return hasTurn;
+}
+
+const Plain = ({ text }) => createElement("div", { className: "message-plain" }, [text.trimEnd()]);
+
+const Note = ({ children }) => createElement("p", { className: "message-note" }, children);
+
+// Shows the text itself where its Markdown cannot be rendered: one block never takes the page with it.
+class PlainOnError extends Component {
+  state = { hasFailed: false };
+
+  static getDerivedStateFromError() {
+    return { hasFailed: true };
+  }
+
+  render() {
+    return this.state.hasFailed ? createElement(Plain, { text: this.props.text }) : this.props.children;
+  }
+}
+
+function InTurn({ isFirst, text, children }) {
+  return useTurn(isFirst) ? createElement(PlainOnError, { text }, children) : createElement(Plain, { text });
+}
+
+const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, words }) {
+  if (kind === "plain") return createElement(Fragment, null, createElement(Plain, { text }), createElement(Note, null, words.tooMuch));
+  const content =
+    kind === "code"
+      ? createElement(CodeBlock, { code: text, language, isClosed: isClosed || !isGrowing })
+      : createElement(Markdown, { text, isGrowing });
+  return createElement(InTurn, { isFirst: isGrowing, text }, content);
+});
+
+/** A reply; `isLive` says that it grows. What is replayed keeps its place, so that nothing below it moves. */
+export const ReplyText = memo(function ReplyText({ text, isLive, isReplayed = false, words }) {
+  const [blocksOf] = useState(createBlocks);
+  const element = useRef(null);
+  const blocks = blocksOf(text);
+  useLayoutEffect(() => {
+    if (isLive) keepSelection(element.current.lastElementChild);
+  });
+  const props = { ref: element, className: "message-text", "data-by": "ai", "data-live": isLive || undefined, "data-replayed": isReplayed ? "" : undefined };
+  return createElement(
+    Words,
+    { value: words },
+    createElement(
+      "div",
+      props,
+      blocks.map(({ kind, text: shown, language, isClosed }, place) =>
+        createElement(Block, {
+          key: place,
+          kind,
+          text: shown,
+          language,
+          isClosed,
+          isGrowing: isLive && place === blocks.length - 1,
+          words,
+        }),
+      ),
+    ),
+  );
+});
+
+const elementOf = (part, key) => {
+  if (typeof part === "string") return part;
+  const children = part.children.map(elementOf);
+  if (part.tag === "a") return createElement(Link, { key, href: part.href }, ...children);
+  if (part.tag === "mention") return createElement("span", { key, className: "message-mention" }, ...children);
+  return createElement(part.tag, { key }, ...children);
+};
+
+function nodeOf(node, key) {
+  if (node.kind === "code") return createElement(CodeBlock, { key, code: node.text, language: node.language, isClosed: true });
+  if (node.kind === "quote") return createElement("blockquote", { key, dir: "auto" }, node.children.map(nodeOf));
+  if (node.kind === "list") {
+    const items = node.items.map(({ mark, children }, place) =>
+      createElement("li", { key: place, className: "message-item", style: { "--mark": mark.length } }, mark, ...children.map(elementOf)),
+    );
+    return createElement("ul", { key, className: "message-list" }, items);
+  }
+  return createElement("div", { key, className: "message-lines" }, ...node.children.map(elementOf));
+}
+
+const PersonNodes = ({ text }) => readMessage(text).map(nodeOf);
+
+/** A person's message. */
+export const PersonText = memo(function PersonText({ text, words }) {
+  return createElement(
+    Words,
+    { value: words },
+    createElement("div", { className: "message-text", "data-by": "person" }, createElement(InTurn, { isFirst: false, text }, createElement(PersonNodes, { text }))),
+  );
+});
