@@ -27,6 +27,7 @@ const TAG = new RegExp(`^<(/?)(${HARMLESS.join("|")})>$`, "i");
 const BREAK = /^<br ?\/?>$/i;
 const MAX_RAISED = 2; // `sub` and `sup` in one another: more would leave the line
 const BEGUN_TAG = new RegExp(`<(?:/?(?:${[...new Set([...HARMLESS, "br"].flatMap((tag) => [...tag].map((_, end) => tag.slice(0, end + 1))))].join("|")})?)$`, "i");
+const BEGUN_LINK = /!?\[([^[\]\n]{1,1000})\]\([^\s()]*$/;
 const MAX_DEPTH = 100; // elements in one another; the guard lets no text come near
 
 const SCHEMA = {
@@ -65,6 +66,7 @@ function remarkFences() {
   return visit;
 }
 
+const textOf = (node) => node.value ?? (node.children ?? []).map(textOf).join("");
 const isText = (node) => node?.type === "text";
 
 function merged(nodes) {
@@ -123,6 +125,20 @@ function remarkHarmlessTags() {
     };
     visit(tree, true, 0);
   };
+}
+
+// A row with more cells than its table has columns keeps them: the table gets the columns.
+function remarkTables() {
+  const visit = (node) => {
+    if (node.type === "table") {
+      const [head] = node.children;
+      const columns = Math.max(...node.children.map((row) => row.children.length));
+      while (head.children.length < columns) head.children.push({ type: "tableCell", children: [] });
+      while (node.align.length < columns) node.align.push(null);
+    }
+    node.children?.forEach(visit);
+  };
+  return visit;
 }
 
 const IN_WORD = /[\p{L}\p{N}]/u;
@@ -203,12 +219,15 @@ function rehypeInert() {
   return (tree) => visit(tree, false, 0);
 }
 
-const DIRECTED = new Set(["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p", "table", "td", "th", "ul"]);
+const DIRECTED = new Set(["h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th"]);
+const CONTAINERS = new Set(["blockquote", "ol", "table", "ul"]);
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
 
-// Each part has the direction of its own first word.
+// Each part has the direction of its own first word; so has what is around such parts, which a browser would pass over.
 function rehypeDirection() {
   const visit = (node) => {
     if (DIRECTED.has(node.tagName)) node.properties.dir = "auto";
+    if (CONTAINERS.has(node.tagName)) node.properties.dir = RIGHT_TO_LEFT.test(/\p{L}/u.exec(textOf(node))?.[0] ?? "") ? "rtl" : "ltr";
     node.children?.forEach(visit);
   };
   return visit;
@@ -221,7 +240,7 @@ function createProcessor(math, cjk) {
   if (cjk) processor.use(cjk.after);
   processor.use(remarkTruth);
   if (math) processor.use(...math.remarkPlugin);
-  processor.use(remarkFences).use(remarkOperators).use(remarkHarmlessTags).use(remarkAddresses).use(remarkBreaks).use(remarkRehype);
+  processor.use(remarkFences).use(remarkTables).use(remarkOperators).use(remarkHarmlessTags).use(remarkAddresses).use(remarkBreaks).use(remarkRehype);
   processor.use(rehypeInert).use(rehypeSanitize, SCHEMA).use(rehypeDirection);
   if (math) processor.use(math.rehypePlugin);
   return processor.freeze();
@@ -287,8 +306,6 @@ export function Link({ href, title, "data-image": image, children }) {
     : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href: address, children }));
 }
 
-const textOf = (node) => node.value ?? (node.children ?? []).map(textOf).join("");
-
 function Pre({ node }) {
   const isGrowing = useContext(IsGrowing);
   const [code] = node.children;
@@ -299,7 +316,7 @@ function Pre({ node }) {
 const Table = ({ node: _, ...props }) => createElement("div", { className: "table-box" }, createElement("table", props));
 
 const COMPONENTS = { a: Link, pre: Pre, table: Table };
-const REMEND = { comparisonOperators: false, htmlTags: false, images: false, inlineKatex: false, katex: false, linkMode: "text-only", singleTilde: false };
+const REMEND = { comparisonOperators: false, htmlTags: false, images: false, inlineKatex: false, katex: false, links: false, singleTilde: false, strikethrough: false };
 
 // A text is a child of its own also where it is the only one. React keeps that node when others come after it, and the
 // reader's selection in it.
@@ -307,19 +324,21 @@ const inArray = (render) => (type, props, key) =>
   render(type, typeof props.children === "string" ? { ...props, children: [props.children] } : props, key);
 const RUNTIME = { Fragment, jsx: inArray(jsx), jsxs, components: COMPONENTS, ignoreInvalidStyle: true, passNode: true };
 
+// What a text that grows will be if no more comes: of a link that is half written its text, of a tag nothing.
+const completed = (text) => remend(text.replace(BEGUN_LINK, "$1").replace(BEGUN_TAG, ""), REMEND);
+
 function elementsOf(text, isGrowing, math, cjk) {
   const processor = processorOf(math, cjk);
-  // The half of a tag is shown when it is known to be none.
-  const whole = isGrowing ? remend(text.replace(BEGUN_TAG, ""), REMEND) : text;
-  const file = { value: whole, data: { isLive: isGrowing } };
-  return toJsxRuntime(processor.runSync(processor.parse(whole), file), RUNTIME);
+  const file = { value: text, data: { isLive: isGrowing } };
+  return toJsxRuntime(processor.runSync(processor.parse(text), file), RUNTIME);
 }
 
 /** A block of text (text_blocks.js) as Markdown; `isGrowing` says that it may be cut off anywhere. */
 export const Markdown = memo(function Markdown({ text, isGrowing }) {
-  const mathText = useMemo(() => (hasMath(text) ? withDollars(text) : null), [text]);
+  const whole = useMemo(() => (isGrowing ? completed(text) : text), [text, isGrowing]);
+  const mathText = useMemo(() => (hasMath(whole) ? withDollars(whole, isGrowing) : null), [whole, isGrowing]);
   const math = useMath(mathText !== null);
   const cjk = useCjk(CJK_MARKS.test(text));
-  const elements = useMemo(() => elementsOf(math ? mathText : text, isGrowing, math, cjk), [text, mathText, isGrowing, math, cjk]);
+  const elements = useMemo(() => elementsOf(math ? mathText : whole, isGrowing, math, cjk), [whole, mathText, isGrowing, math, cjk]);
   return createElement(IsGrowing, { value: isGrowing }, createElement(ReactFragment, null, elements));
 });

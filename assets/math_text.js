@@ -22,13 +22,14 @@ export const LIMITS = {
 
 const CLOSERS = { "\\(": "\\)", "\\[": "\\]", $$: "$$", $: "$" };
 const NEXT = /`+|\\[^]?|\$\$?/g;
-const COMMAND = /\\[a-zA-Z]+/;
+const COMMAND = /\\(?:[a-zA-Z]+|\\)/;
 const WORDS = /\\(?:text\w*|mathrm|mathbf|operatorname|mbox|label|tag|begin|end)\s*\{[^{}]*\}|\\[a-zA-Z]+/g; // not prose
 const PROSE = /\p{L}{2,}[ \t]+\p{L}{2,}/u;
 const SIGNS = /[\^_=<>+*/|!{}±×÷·≤≥≠≈∈∑∏∫√∞→-]/;
+const NAME = /\p{L}{3,}|[=:/,(]\s*$/u; // of a variable of a shell, or its assignment: a formula would have a command
 const SYMBOL = /^\p{L}['′]?(?:\([^()]*\)|\d)?$/u; // x, x', f(x), x2
 const BEFORE = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?$/; // what may stand before a formula that has a line for itself
-const INDENTED = /^(?: {4}|\t)/;
+const INDENTED = /^(?: {4}|\t| {1,3}\t)/;
 const ITEM = /[-+*]|\d{1,9}[.)]/g;
 
 /** Whether a text may contain mathematics. */
@@ -49,23 +50,40 @@ function isMath(formula, opener) {
   const inner = formula.trim();
   if (!inner || inner.length > LIMITS.one || /\n[ \t>]*\n/.test(formula) || !isBalanced(inner)) return false;
   if (COMMAND.test(inner)) return !PROSE.test(inner.replace(WORDS, " ")) || opener !== "$";
-  if (PROSE.test(inner)) return false;
+  if (PROSE.test(inner) || (opener === "$" && NAME.test(inner))) return false;
   if (opener === "\\(" && /^\d+$/.test(inner)) return true;
   return SYMBOL.test(inner) || (SIGNS.test(inner) && /[\p{L}\d]/u.test(inner));
 }
 
 // A dollar is a delimiter only beside what it encloses, and not in a word, a number or a path.
-const fitsDollar = (text, start, end) =>
+const fitsDollar = (text, start, end, isGrowing) =>
+  !(isGrowing && end + 1 === text.length) && // nobody knows yet what it will be beside
   !/[\s]/.test(text[start + 1] ?? " ") &&
   !/[\s\\]/.test(text[end - 1]) &&
   !/[\p{L}\d$/]/u.test(text[start - 1] ?? "") &&
   !/[\p{L}\d$/]/u.test(text[end + 1] ?? "");
 
+const OPEN_FENCE = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*`{3,}/gm;
+
+// The places between which a text is no code by its lines: not indented at its beginning, not in a fence that is open.
+function outsideCode(text, spans) {
+  let from = 0;
+  while (from < text.length && INDENTED.test(text.slice(from, from + 4))) {
+    const newline = text.indexOf("\n", from);
+    from = newline < 0 ? text.length : newline + 1;
+  }
+  for (const fence of text.matchAll(OPEN_FENCE)) {
+    const run = fence.index + fence[0].indexOf("`");
+    if (!spans.has(run) && ![...spans].some(([start, end]) => start < run && run < end)) return [from, run];
+  }
+  return [from, text.length];
+}
+
 /**
  * The formulas of a text, `{ start, end, opener, formula }` in order: `start` and `end` with their delimiters. Code and
  * escaped delimiters are passed over.
  */
-export function formulasOf(text) {
+export function formulasOf(text, isGrowing = false) {
   const found = [];
   const spans = codeSpans(text);
   const closers = new Map(); // the place of the next one, which serves all openers before it
@@ -80,8 +98,9 @@ export function formulasOf(text) {
     }
     return place;
   };
-  NEXT.lastIndex = 0;
-  for (let mark = NEXT.exec(text); mark; mark = NEXT.exec(text)) {
+  const [from, to] = outsideCode(text, spans);
+  NEXT.lastIndex = from;
+  for (let mark = NEXT.exec(text); mark && mark.index < to; mark = NEXT.exec(text)) {
     const [opener] = mark;
     if (opener[0] === "`") {
       NEXT.lastIndex = spans.get(mark.index) ?? NEXT.lastIndex;
@@ -94,7 +113,7 @@ export function formulasOf(text) {
     const end = closerAfter(closer, inside);
     if (end === Infinity || end - inside > LIMITS.one) continue;
     const formula = text.slice(inside, end);
-    if (!isMath(formula, opener) || (opener === "$" && (formula.includes("\n") || !fitsDollar(text, start, end)))) continue;
+    if (!isMath(formula, opener) || (opener === "$" && (formula.includes("\n") || !fitsDollar(text, start, end, isGrowing)))) continue;
     NEXT.lastIndex = end + closer.length;
     found.push({ start, end: NEXT.lastIndex, opener, formula });
   }
@@ -117,9 +136,8 @@ function displayed(text, { start, end, formula }) {
  * The text with each of its formulas in `$$`, which the parser takes for mathematics, and all other `$$` escaped; null if
  * it has none, or more than the page should typeset.
  */
-export function withDollars(text) {
-  const isCode = text.split("\n").every((line) => line.trim() === "" || INDENTED.test(line));
-  const formulas = isCode ? [] : formulasOf(text);
+export function withDollars(text, isGrowing = false) {
+  const formulas = formulasOf(text, isGrowing);
   if (formulas.length === 0 || areTooMuch(formulas.map(({ formula }) => formula))) return null;
   const parts = [];
   let at = 0;

@@ -23,6 +23,13 @@ function takeTurns() {
   if (isTakingTurns) setTimeout(takeTurns, BETWEEN_MS);
 }
 
+/** Waits until everything has had its turn. */
+export const whenRendered = () =>
+  new Promise((resolve) => {
+    const look = () => (isTakingTurns ? setTimeout(look, BETWEEN_MS) : resolve());
+    setTimeout(look);
+  });
+
 function useTurn(isFirst) {
   const [hasTurn, setHasTurn] = useState(isFirst);
   useLayoutEffect(() => {
@@ -104,7 +111,7 @@ export const ReplyText = memo(function ReplyText({ text, isLive, isReplayed = fa
 const elementOf = (part, key) => {
   if (typeof part === "string") return part;
   const children = part.children.map(elementOf);
-  if (part.tag === "a") return createElement(Link, { key, href: part.href }, ...children);
+  if (part.tag === "a") return createElement(Link, { key, href: part.href, title: part.href }, ...children);
   if (part.tag === "mention") return createElement("span", { key, className: "message-mention" }, ...children);
   return createElement(part.tag, { key }, ...children);
 };

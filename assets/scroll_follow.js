@@ -1,6 +1,7 @@
 /** The place that the reader is at: it stays at the end, or where it is, whatever grows or comes in above and below. */
 
 import { createElement, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { usePrinting } from "$/public/print.js";
 import { ROW } from "$/public/shared.js";
 import { rows, useEntries, useHasEarlier } from "$/public/transcript_feed.js";
 
@@ -26,7 +27,7 @@ function firstBelow(elements, top) {
 function placeIn(box) {
   const { top } = box.getBoundingClientRect();
   const row = firstBelow(box.querySelectorAll("[data-message]"), top);
-  const block = row && firstBelow(row.querySelectorAll(".message-text > div > *"), top);
+  const block = row && firstBelow(row.querySelectorAll(".message-text > *"), top);
   const marks = [block, row].filter(Boolean);
   return { marks: marks.map((mark) => [mark, mark.getBoundingClientRect().top - top]), scrollTop: box.scrollTop };
 }
@@ -48,7 +49,7 @@ const heightOf = (box, message) => box.querySelector(`[data-message="${message}"
  *
  * Each page is asked for once, and again only where no answer comes.
  */
-function EarlierMessages({ box, first, isAutomatic, label, busyLabel, onEarlier }) {
+function EarlierMessages({ box, first, isAutomatic, isPrinting, label, busyLabel, onEarlier }) {
   const button = useRef(null);
   const [askedFor, setAskedFor] = useState(null);
   const isAsking = askedFor === first;
@@ -75,6 +76,10 @@ function EarlierMessages({ box, first, isAutomatic, label, busyLabel, onEarlier 
     watch.observe(button.current);
     return () => watch.disconnect();
   }, [box, ask, isAutomatic, isAsking]);
+
+  useEffect(() => {
+    if (isPrinting && !isAsking) ask();
+  }, [isPrinting, isAsking, ask]);
 
   // With the last page the button goes; the focus is not to go with it.
   useLayoutEffect(() => {
@@ -117,6 +122,7 @@ export function ScrollFollow({
   const [below, setBelow] = useState(""); // "", "end", "grown"
   const entries = useEntries();
   const hasEarlier = useHasEarlier();
+  const isPrinting = usePrinting(hasEarlier);
   const first = entries[0]?.row[ROW.message];
 
   const setFollowing = useCallback((value) => {
@@ -191,6 +197,7 @@ export function ScrollFollow({
             box,
             first,
             isAutomatic: entries.length < AUTOMATIC,
+            isPrinting,
             label: earlierLabel,
             busyLabel,
             onEarlier,

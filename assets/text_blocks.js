@@ -85,11 +85,6 @@ function scan(text, start, spent) {
   };
 
   for (let at = start; at < text.length; ) {
-    // Once all is spent, the rest is one block, however long.
-    if (!now && total > LIMITS.all) {
-      blocks.push({ kind: "plain", text: text.slice(at), start: at, end: text.length, total });
-      return blocks;
-    }
     const newline = text.indexOf("\n", at);
     const next = newline < 0 ? text.length : newline + 1;
     const line = text.slice(at, newline < 0 ? next : newline);
@@ -102,6 +97,11 @@ function scan(text, start, spent) {
       const indent = indentOf(line);
       const fence = indent < (now?.isList ? Math.min(now.content, 4) : 4) && FENCE.exec(line);
       if (now && (fence || beginsBlock(now, line, indent))) end(at);
+      // Once all is spent, the rest is one block, however long.
+      if (!now && total > LIMITS.all) {
+        blocks.push({ kind: "plain", text: text.slice(at), start: at, end: text.length, total });
+        return blocks;
+      }
       now ??= begin(at, indent);
       if (fence) {
         const [, { length: indentation }, mark, info] = fence;

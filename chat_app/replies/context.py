@@ -9,6 +9,7 @@ from sqlmodel import col
 from chat_app.data.models import Attempt, Message, Role, User
 from chat_app.replies.llm import Turn
 from chat_app.threads.access import is_current
+from chat_app.threads.shown import without_invisible
 from tributary_streams import Stream, StreamStatus
 
 NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -29,7 +30,7 @@ async def turns_before(
     """The last messages of the prompt's thread up to the prompt itself, oldest first, after the system prompt.
 
     There are at most `limit` of them, with at most `tokens` estimated tokens together; the prompt is always there.
-    Unfinished and failed replies and deleted messages are left out. `so_far` is the text of an answer to continue.
+    Unfinished and failed replies and deleted messages are left out, and what their readers do not see. `so_far` is the text of an answer to continue.
     """
     prompt = await session.get_one(Message, prompt_id)
     said = (
@@ -47,7 +48,8 @@ async def turns_before(
         .limit(limit)
     )
     rows = (await session.execute(said)).all()
-    said_last = [Turn(role, text, model_name(name or "")) for role, text, name in rows if text]
+    seen = [(role, without_invisible(text), name) for role, text, name in rows]
+    said_last = [Turn(role, text, model_name(name or "")) for role, text, name in seen if text]
     around = [Turn(Role.ASSISTANT, so_far), Turn(Role.USER, GO_ON)] if so_far else []
     first = [Turn(Role.SYSTEM, system_prompt)] if system_prompt else []
     left = tokens - sum(map(estimated_tokens, (*first, *around)))

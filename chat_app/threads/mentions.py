@@ -3,6 +3,7 @@
 import re
 
 from chat_app.people.names import AI_HANDLE
+from chat_app.threads.shown import without_addresses
 
 
 def _pattern(word: str) -> str:
@@ -20,5 +21,5 @@ MENTION_IN_BROWSER = "/" + _pattern(r"\p{L}\p{N}_") + "/iu"
 
 
 def mentions_ai(text: str) -> bool:
-    """Whether a message asks the AI by name."""
-    return MENTION.search(text) is not None
+    """Whether a message asks the AI by name, where its readers see it."""
+    return MENTION.search(without_addresses(text)) is not None

@@ -193,7 +193,13 @@ def _buttons(row: _RowView, actions: Actions) -> rx.Component:
     )
     return rx.el.div(
         rx.cond(
-            row.is_live, rx.fragment(rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)), _viewers()), ended
+            row.is_live,
+            rx.fragment(
+                rx.cond(row.may(Verb.STOP), action.stop(actions, row.message)),
+                rx.cond(row.status == "streaming", action.copy(row.text_name)),
+                _viewers(),
+            ),
+            ended,
         ),
         rx.cond(row.version > 1, action.versions(actions, row.message, row.shown, row.version)),
         rx.cond(row.may_delete, action.delete(actions, row.message)),
