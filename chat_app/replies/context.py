@@ -30,7 +30,8 @@ async def turns_before(
     """The last messages of the prompt's thread up to the prompt itself, oldest first, after the system prompt.
 
     There are at most `limit` of them, with at most `tokens` estimated tokens together; the prompt is always there.
-    Unfinished and failed replies and deleted messages are left out, and what their readers do not see. `so_far` is the text of an answer to continue.
+    Unfinished and failed replies and deleted messages are left out, and what their readers do not see. `so_far` is the
+    text of an answer to continue.
     """
     prompt = await session.get_one(Message, prompt_id)
     said = (

@@ -3,10 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
+from tests.support.planted import plant_conversation
 from tests.support.scripted_model import REFERENCE_DELTAS, Hang, Say
 from tests.support.server import running_server
 from tests.support.site import Site
@@ -168,3 +170,21 @@ async def test_a_newcomer_sees_the_seeded_conversation_play_by_the_demo_model(
         await tab.send("@gpt what is 17*23+4?")
         await tab.shows("395", status="done")
         await newcomer.leave()
+
+
+FIRST_LOAD = 330_000
+"""Bytes of script, as they are sent, that a page may need until its first message is drawn."""
+
+
+async def test_a_page_loads_neither_highlighter_nor_mathematics_before_a_text_needs_them(
+    production_site: Site, visitor: MakeVisitor
+) -> None:
+    thread = plant_conversation(production_site.server.database, ["Hello **you**", "Hello"])
+    tab = await visitor().open(f"{production_site.server.url}/t/{thread}")
+    await expect(tab.page.locator(".message-text strong")).to_be_visible()
+    loaded: list[list[Any]] = await tab.page.evaluate(
+        """performance.getEntriesByType("resource").filter(({ name }) => name.endsWith(".js"))
+            .map(({ name, encodedBodySize }) => [name.split("/").at(-1), encodedBodySize])"""
+    )
+    assert sum(size for _, size in loaded) < FIRST_LOAD
+    assert [name for name, _ in loaded if name.startswith(("highlight", "math-", "cjk-", "python-"))] == []

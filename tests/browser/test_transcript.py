@@ -32,6 +32,21 @@ async () => {
 """
 
 
+COPIED = """
+async () => {
+  const [item] = await navigator.clipboard.read();
+  return Promise.all(["text/plain", "text/html"].map(async (type) => (await item.getType(type)).text()));
+}
+"""
+"""What is in the clipboard, as text and as HTML."""
+SELECT_WORDS = """
+(reply) => {
+  const nodes = document.createTreeWalker(document.querySelector(`[data-message="${reply}"] p`), NodeFilter.SHOW_TEXT);
+  const node = nodes.nextNode();
+  const start = node.data.indexOf("words");
+  document.getSelection().setBaseAndExtent(node, start, node, start + 5);
+}
+"""
 COLOURED = """
 () => new Set([...document.querySelectorAll("pre span")].map((span) => getComputedStyle(span).color)).size > 2
 """
@@ -122,13 +137,66 @@ async def test_live_text_becomes_stored_text_where_it_stands(production_site: Si
     assert await tab.page.evaluate(gone) == []
 
 
-async def test_a_message_is_copied_as_it_was_written(production_site: Site, visitor: MakeVisitor) -> None:
+async def test_a_reply_is_copied_as_written_and_as_shown_also_while_it_grows(
+    production_site: Site, visitor: MakeVisitor
+) -> None:
     ada = visitor()
     tab = await ada.begin(production_site.server.url)
     await ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    production_site.model.enqueue(Say(["**Bold** and\n\n* a list"]))
+    production_site.model.enqueue(Say(["**Bold** and\n\n", Hold(), "* a list"]))
     await tab.send("@gpt show us")
-    reply = await tab.shows("a list", status="done")
-    await tab.page.locator(f'article[data-message="{reply}"]').get_by_role("button", name="Copy this message").click()
-    await expect(tab.page.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
-    assert await tab.page.evaluate("navigator.clipboard.readText()") == "**Bold** and\n\n* a list"
+    reply = await tab.shows("Bold", status="streaming")
+    row = tab.page.locator(f'article[data-message="{reply}"]')
+    said = tab.page.get_by_role("status").filter(has_text="Copied")
+
+    async def copied() -> list[str]:
+        await row.get_by_role("button", name="Copy this message").click()
+        await expect(said).to_have_count(1)
+        types: list[str] = await tab.page.evaluate(COPIED)
+        return types
+
+    text, html = await copied()
+    assert text == "**Bold** and\n\n"
+    assert "<strong>Bold</strong> and" in html
+    production_site.model.release()
+    await tab.ends(reply)
+    await expect(said).to_have_count(0)
+    text, html = await copied()
+    assert text == "**Bold** and\n\n* a list"
+    assert "<li>a list</li>" in html
+
+
+async def test_a_selection_in_the_paragraph_that_grows_stays_for_its_asker_and_for_a_follower(
+    production_site: Site, visitor: MakeVisitor
+) -> None:
+    mine = await visitor().begin(production_site.server.url)
+    theirs = await visitor().open(mine.page.url)
+    production_site.model.enqueue(Say(["Some words to keep. ", Hold(), "And **more** ", "of them. ", "A last one."]))
+    await mine.send("@gpt tell us")
+    for tab in (mine, theirs):
+        reply = await tab.shows("Some words to keep.", status="streaming")
+        await tab.page.evaluate(SELECT_WORDS, reply)
+    production_site.model.release()
+    for tab in (mine, theirs):
+        await tab.shows("A last one.", status="done")
+        assert await tab.page.evaluate("document.getSelection().toString()") == "words"
+
+
+async def test_on_paper_there_is_the_whole_thread_and_nothing_else(production_site: Site, visitor: MakeVisitor) -> None:
+    thread = plant_conversation(production_site.server.database, [f"Message {number}." for number in range(250)])
+    page = (await visitor().open(f"{production_site.server.url}/t/{thread}")).page
+    await expect(page.get_by_text("Message 249.")).to_be_visible()
+    await page.evaluate("window.print = () => { window.isPrinted = true; }")
+    await page.keyboard.press("ControlOrMeta+p")
+    await page.wait_for_function("window.isPrinted")
+
+    await page.emulate_media(media="print")
+
+    await expect(page.locator("article[data-message]")).to_have_count(250)
+    furniture = page.locator("nav, #composer, .message-actions, .message-tools, main > header button")
+    seen = "all => all.filter((each) => each.checkVisibility()).map((each) => each.outerHTML.slice(0, 200))"
+    assert await furniture.evaluate_all(seen) == []
+    unseen = "all => all.filter((each) => !each.checkVisibility()).length"
+    assert await page.locator("article .message-text").evaluate_all(unseen) == 0
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    assert height > 250 * 24  # as long as its messages, and no box that scrolls

@@ -23,7 +23,8 @@ await build({
 # Of formulas only what was written, and nothing that the page says of its own.
 STYLE = """
 .katex-html, .code-note, .message-note, .message-image small, semantics > :not(annotation) { display: none !important }
-.katex .katex-mathml { position: static !important; clip: auto !important; width: auto !important; height: auto !important }
+.katex .katex-mathml { position: static !important; clip: auto !important }
+.katex .katex-mathml { width: auto !important; height: auto !important }
 annotation { display: inline !important }
 """
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
@@ -36,7 +37,8 @@ def _built(folder: Path) -> Path:
     shutil.copy(Path(__file__).with_suffix(".js"), folder / "text_page.js")
     (folder / "index.html").write_text(
         '<!doctype html><html><head><link rel="stylesheet" href="./public/theme.css"></head>'
-        '<body><article><div id="root"></div></article><script type="module" src="./text_page.js"></script></body></html>'
+        '<body><article><div id="root"></div></article>'
+        '<script type="module" src="./text_page.js"></script></body></html>'
     )
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "build.mjs").write_text(BUILD)

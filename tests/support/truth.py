@@ -1,7 +1,7 @@
 """Whether a page shows what was written, by a reading of the source that knows no parser.
 
-Letters, digits and `< > $ ~ \\ |` of the source must be on the page, in order, and nothing else of their kind. Only marks
-of this list may be missing, for the page shows what they mean.
+Letters, digits and `< > $ ~ \\ |` of the source must be on the page, in order, and nothing else of their kind. Only the
+marks in the lists below may be missing, for the page shows what they mean.
 """
 
 import html
