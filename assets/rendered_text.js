@@ -7,11 +7,12 @@ import { CodeBlock } from "$/public/code_block.js";
 import { keepSelection } from "$/public/growing_text.js";
 import { Link, Markdown } from "$/public/markdown.js";
 import { createBlocks } from "$/public/text_blocks.js";
+import { layoutCost, LIMITS } from "$/public/text_guard.js";
 import { Words } from "$/public/words.js";
 
 // A hundred messages at once would hold up the page for seconds. So what has ended takes turns, the newest first and as
 // many as the reader is about to see before the first paint; until its turn a block shows its text as it is.
-const SLICE_MS = 40;
+const SLICE_MS = 25;
 const BETWEEN_MS = 16;
 const waiting = [];
 let isTakingTurns = false;
@@ -48,9 +49,35 @@ function useTurn(isFirst) {
   return hasTurn;
 }
 
-const Plain = ({ text }) => createElement("div", { className: "message-plain" }, [text.trimEnd()]);
+// UTF-16 units of plain text that are laid out at once. A line of a hundred thousand takes half a second.
+const PART = 8_000;
+const HARD_PART = 2_000;
 
-const Note = ({ children }) => createElement("p", { className: "message-note" }, children);
+// A text in parts that end with a line, or, where a line is longer than that, anywhere.
+function partsOf(text) {
+  const size = layoutCost(text) > LIMITS.block ? HARD_PART : PART;
+  const parts = [];
+  for (let start = 0; start < text.length; ) {
+    const newline = text.lastIndexOf("\n", start + size);
+    const end = text.length - start <= size ? text.length : newline > start ? newline : start + size;
+    parts.push(text.slice(start, end));
+    start = text[end] === "\n" ? end + 1 : end;
+  }
+  return parts;
+}
+
+const PlainPart = memo(({ text }) => createElement("div", { className: "message-plain" }, [text]));
+
+// The first part is there at once, each of the others in its turn.
+function PlainInTurn({ text, isFirst }) {
+  return useTurn(isFirst) ? createElement(PlainPart, { text }) : null;
+}
+
+const Plain = ({ text }) =>
+  partsOf(text.trimEnd()).map((part, place) => createElement(PlainInTurn, { key: place, text: part, isFirst: place === 0 }));
+
+const TooMuch = ({ text, words }) =>
+  createElement(Fragment, null, createElement(Plain, { text }), createElement("p", { className: "message-note" }, words.tooMuch));
 
 // Shows the text itself where its Markdown cannot be rendered: one block never takes the page with it.
 class PlainOnError extends Component {
@@ -70,7 +97,7 @@ function InTurn({ isFirst, text, children }) {
 }
 
 const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, words }) {
-  if (kind === "plain") return createElement(Fragment, null, createElement(Plain, { text }), createElement(Note, null, words.tooMuch));
+  if (kind === "plain") return createElement(TooMuch, { text, words });
   const content =
     kind === "code"
       ? createElement(CodeBlock, { code: text, language, isClosed: isClosed || !isGrowing })
@@ -132,9 +159,9 @@ const PersonNodes = ({ text }) => readMessage(text).map(nodeOf);
 
 /** A person's message. */
 export const PersonText = memo(function PersonText({ text, words }) {
-  return createElement(
-    Words,
-    { value: words },
-    createElement("div", { className: "message-text", "data-by": "person" }, createElement(InTurn, { isFirst: false, text }, createElement(PersonNodes, { text }))),
-  );
+  const shown =
+    layoutCost(text) > LIMITS.block
+      ? createElement(TooMuch, { text, words })
+      : createElement(InTurn, { isFirst: false, text }, createElement(PersonNodes, { text }));
+  return createElement(Words, { value: words }, createElement("div", { className: "message-text", "data-by": "person" }, shown));
 });

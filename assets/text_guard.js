@@ -19,10 +19,22 @@ export const LIMITS = {
 const TOO_MUCH = Infinity;
 const CONTAINERS = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/;
 const CONTAINER = />|[-+*]|\d+[.)]/g;
-const MARKS = /[*_~`[\]<!$&@\\|]|:\/\//g;
+const MARKS = /[*_~`[\]<!$&\\]/g;
+const ADDRESSES = /:\/\/|www\.|@/gi;
+const ADDRESS_COST = 6; // it is looked for twice, and becomes a link
 const TEX = /[\\^_&{}]/g;
 const TEX_COST = 4; // a command, a script or a cell makes a score of elements; MARKS counts some of them too
+const TABLE_RULE = /^[ \t>]*\|?[ \t]*:?-[ \t:|-]*$/;
+const WORDS_SQUARED = 2_500; // of words in a label, that cost one
+const STACK = /\p{M}{3}/u;
+const STACKS = /\p{M}{3,}/gu;
+const STACKED_SQUARED = 2_000; // of marks in stacks, that cost one
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
+const TURN = /[\u202a-\u202e\u2066-\u2069]/;
+const DIRECTED = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeffA-Za-z0-9\u00c0-\u058f]/g;
+const TURNS_SQUARED = 4_000;
 const CODE_COST = 64; // UTF-16 units of code that cost one: it is one node until it is highlighted
+const BLOCK_COST = { text: 15, code: 25 }; // of a block by itself, however little is in it
 
 const count = (text, pattern) => text.match(pattern)?.length ?? 0;
 
@@ -38,16 +50,57 @@ function costOfLine(line) {
   const depth = count(containers, CONTAINER);
   const indent = Math.max(indentOf(line), indentOf(line.slice(containers.length)));
   if (depth > LIMITS.depth || indent > LIMITS.indent || hasLongWord(line)) return TOO_MUCH;
-  return 1 + depth + (indent >> 2) + count(line, MARKS);
+  return 1 + depth + (indent >> 2) + count(line, MARKS) + ADDRESS_COST * count(line, ADDRESSES);
+}
+
+/**
+ * What the browser's own layout of a text costs: marks in stacks, and turns of direction, take it time that grows with the
+ * square of their number (Chromium 150).
+ */
+export function layoutCost(text) {
+  let stacked = 0;
+  if (STACK.test(text)) for (const [stack] of text.matchAll(STACKS)) stacked += stack.length;
+  let turns = 0;
+  if (RIGHT_TO_LEFT.test(text)) {
+    let wasRight = false;
+    for (const [character] of text.matchAll(DIRECTED)) {
+      const isRight = RIGHT_TO_LEFT.test(character);
+      if (isRight !== wasRight || TURN.test(character)) turns += 1;
+      wasRight = isRight;
+    }
+  }
+  return stacked ** 2 / STACKED_SQUARED + turns ** 2 / TURNS_SQUARED;
+}
+
+// Each row has as many cells as the head of its table, however few are written.
+function costOfTable(lines) {
+  const rule = lines.findIndex((line) => line.includes("-") && TABLE_RULE.test(line));
+  return rule < 0 ? 0 : (lines.length - rule) * (1 + count(lines[rule], /\|/g));
+}
+
+// For each word the parser looks back to the bracket that is open, for an address in a label is none.
+function costOfLabels(text) {
+  let [cost, open, words] = [0, 0, 0];
+  for (const [token] of text.matchAll(/[[\]]|\s\S/g)) {
+    if (token === "[") open += 1;
+    else if (token !== "]") words += open > 0 ? 1 : 0;
+    else if (open > 0) open -= 1;
+    if (open > 0) continue;
+    cost += words ** 2 / WORDS_SQUARED;
+    words = 0;
+  }
+  return cost + words ** 2 / WORDS_SQUARED;
 }
 
 /** What a block costs, of text for Markdown or of code; infinite if it is too much by itself. */
 export const costOf = {
   text(text) {
     if (text.length > LIMITS.length) return TOO_MUCH;
-    let cost = text.includes("$") || text.includes("\\") ? TEX_COST * count(text, TEX) : 0;
-    for (const line of text.split("\n")) cost += costOfLine(line);
-    return cost;
+    let cost = BLOCK_COST.text;
+    if (text.includes("$") || text.includes("\\")) cost += TEX_COST * count(text, TEX);
+    const lines = text.split("\n");
+    for (const line of lines) cost += costOfLine(line);
+    return cost + costOfTable(lines) + costOfLabels(text) + layoutCost(text);
   },
-  code: (text) => (text.length > LIMITS.code ? TOO_MUCH : Math.ceil(text.length / CODE_COST)),
+  code: (text) => (text.length > LIMITS.code ? TOO_MUCH : BLOCK_COST.code + Math.ceil(text.length / CODE_COST) + layoutCost(text)),
 };

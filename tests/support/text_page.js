@@ -5,7 +5,7 @@ import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
 import { htmlOf } from "$/public/clipboard.js";
 import { LANGUAGES } from "$/public/code_languages.js";
-import { PersonText, ReplyText } from "$/public/rendered_text.js";
+import { PersonText, ReplyText, whenRendered } from "$/public/rendered_text.js";
 
 const WORDS = { imageFrom: "Show image from {host}", copyCode: "Copy", copied: "Copied", plainCode: "Plain", tooMuch: "Too much" };
 const root = createRoot(document.getElementById("root"));
@@ -20,12 +20,10 @@ function show(kind, text, isLive = false, isSame = false) {
   flushSync(() => root.render(createElement(element, { key: shown, text, isLive, words: WORDS })));
 }
 
-const isWaiting = () => [...document.querySelectorAll(".message-plain")].some((plain) => !plain.nextElementSibling?.matches(".message-note"));
-
 /** Shows a text that has ended, once it is rendered. */
 async function showEnded(kind, text, isSame = false) {
   show(kind, text, false, isSame);
-  for (let tries = 0; tries < 200 && isWaiting(); tries += 1) await later();
+  await whenRendered();
 }
 
 /** What the page says, of formulas what was written: the style sheet of this page hides how they are set. */
