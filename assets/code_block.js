@@ -7,7 +7,7 @@ import { grammarOf } from "$/public/code_languages.js";
 import { Words } from "$/public/words.js";
 
 const PIECE_LINES = 16; // what is highlighted, and rendered, at once
-const MAX_RUNS = 1_000; // of a piece: one line may have thousands, and each is an element
+const MAX_RUNS = 500; // of a piece: one line may have thousands, and each is an element
 const COPIED_MS = 2_000;
 
 // The pieces of code, of so many lines each; the last of code that still grows is not whole.

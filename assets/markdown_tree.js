@@ -214,14 +214,21 @@ function rehypeInert() {
   return (tree) => visit(tree, false, 0);
 }
 
-const DIRECTED = new Set(["h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th"]);
-const CONTAINERS = new Set(["blockquote", "ol", "table", "ul"]);
+const DIRECTED = new Set(["h1", "h2", "h3", "h4", "h5", "h6", "p", "td", "th"]);
+const CONTAINERS = new Set(["blockquote", "li", "ol", "table", "ul"]);
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
 
+// The numbers of a list have the room that the longest takes.
+function digitsOf({ properties, children }) {
+  const last = (properties.start ?? 1) + children.filter(({ tagName }) => tagName === "li").length - 1;
+  return `--digits: ${String(last).length}`;
+}
+
 // Each part has the direction of its own first word; so has what is around such parts, which a browser would pass over.
-function rehypeDirection() {
+function rehypeLayout() {
   const visit = (node) => {
     if (DIRECTED.has(node.tagName)) node.properties.dir = "auto";
+    if (node.tagName === "ol") node.properties.style = digitsOf(node);
     if (CONTAINERS.has(node.tagName)) node.properties.dir = RIGHT_TO_LEFT.test(/\p{L}/u.exec(textOf(node))?.[0] ?? "") ? "rtl" : "ltr";
     node.children?.forEach(visit);
   };
@@ -236,7 +243,7 @@ function createProcessor(math, cjk) {
   processor.use(remarkTruth);
   if (math) processor.use(...math.remarkPlugin);
   processor.use(remarkFences).use(remarkTables).use(remarkOperators).use(remarkHarmlessTags).use(remarkAddresses).use(remarkBreaks).use(remarkRehype);
-  processor.use(rehypeInert).use(rehypeSanitize, SCHEMA).use(rehypeDirection);
+  processor.use(rehypeInert).use(rehypeSanitize, SCHEMA).use(rehypeLayout);
   if (math) processor.use(math.rehypePlugin);
   return processor.freeze();
 }

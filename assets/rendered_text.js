@@ -148,7 +148,7 @@ function nodeOf(node, key) {
   if (node.kind === "quote") return createElement("blockquote", { key, dir: "auto" }, node.children.map(nodeOf));
   if (node.kind === "list") {
     const items = node.items.map(({ mark, children }, place) =>
-      createElement("li", { key: place, className: "message-item", style: { "--mark": mark.length } }, mark, ...children.map(elementOf)),
+      createElement("li", { key: place, className: "message-item", dir: "auto", style: { "--mark": mark.length } }, mark, ...children.map(elementOf)),
     );
     return createElement("ul", { key, className: "message-list" }, items);
   }
