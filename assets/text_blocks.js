@@ -22,7 +22,7 @@ function indentOf(line) {
   return columns;
 }
 
-const closesFence = (line, { indentation, mark }) => {
+const closesFence = (line, { mark }) => {
   const rest = line.trim();
   return rest.length >= mark.length && indentOf(line) < 4 && rest === mark[0].repeat(rest.length);
 };

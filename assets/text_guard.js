@@ -25,6 +25,8 @@ const ADDRESS_COST = 6; // it is looked for twice, and becomes a link
 const TEX = /[\\^_&{}]/g;
 const TEX_COST = 4; // a command, a script or a cell makes a score of elements; MARKS counts some of them too
 const TABLE_RULE = /^[ \t>]*\|?[ \t]*:?-[ \t:|-]*$/;
+const ATTENTION = /[*_]+|~~/g;
+const ATTENTION_SQUARED = 50; // of runs of such marks, that cost one: each looks back for the one that opened it
 const WORDS_SQUARED = 2_500; // of words in a label, that cost one
 const STACK = /\p{M}{3}/u;
 const STACKS = /\p{M}{3,}/gu;
@@ -100,6 +102,7 @@ export const costOf = {
     if (text.includes("$") || text.includes("\\")) cost += TEX_COST * count(text, TEX);
     const lines = text.split("\n");
     for (const line of lines) cost += costOfLine(line);
+    cost += count(text, ATTENTION) ** 2 / ATTENTION_SQUARED;
     return cost + costOfTable(lines) + costOfLabels(text) + layoutCost(text);
   },
   code: (text) => (text.length > LIMITS.code ? TOO_MUCH : BLOCK_COST.code + Math.ceil(text.length / CODE_COST) + layoutCost(text)),
