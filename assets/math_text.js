@@ -15,7 +15,8 @@ export const LIMITS = {
   one: 2_000,
   depth: 12, // of braces, environments and delimiters that grow
   commands: 24, // on end: each may take the next as its argument
-  parts: 1_000, // commands, scripts and cells: each makes a score of elements
+  count: 150, // formulas of a block
+  parts: 500, // commands, scripts and cells: each makes a score of elements
   sizes: 50, // lengths that a text chooses
   tall: 100, // em, of anything in a formula once it is set
 };
@@ -203,6 +204,7 @@ const count = (formula, pattern) => formula.match(pattern)?.length ?? 0;
 export function areTooMuch(formulas) {
   const together = formulas.join("\n");
   return (
+    formulas.length > LIMITS.count ||
     together.length > LIMITS.all + formulas.length ||
     count(together, PARTS) + 3 * count(together, ARROWS) > LIMITS.parts ||
     count(together, SIZES) > LIMITS.sizes ||

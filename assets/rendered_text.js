@@ -49,17 +49,15 @@ function useTurn(isFirst) {
   return hasTurn;
 }
 
-// UTF-16 units of plain text that are laid out at once. A line of a hundred thousand takes half a second.
-const PART = 8_000;
-const HARD_PART = 2_000;
+// UTF-16 units of plain text that are laid out at once: in some scripts the time for it grows with their square.
+const PART = 2_000;
 
 // A text in parts that end with a line, or, where a line is longer than that, anywhere.
 function partsOf(text) {
-  const size = layoutCost(text) > LIMITS.block ? HARD_PART : PART;
   const parts = [];
   for (let start = 0; start < text.length; ) {
-    const newline = text.lastIndexOf("\n", start + size);
-    const end = text.length - start <= size ? text.length : newline > start ? newline : start + size;
+    const newline = text.lastIndexOf("\n", start + PART);
+    const end = text.length - start <= PART ? text.length : newline > start ? newline : start + PART;
     parts.push(text.slice(start, end));
     start = text[end] === "\n" ? end + 1 : end;
   }

@@ -10,7 +10,7 @@ import { costOf, LIMITS } from "$/public/text_guard.js";
 const FENCE = /^( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$/;
 const ITEM = /^ {0,3}(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$)[ \t]{0,4}/;
 const HEADING = /^ {0,3}#{1,6}(?=[ \t]|$)/;
-const LIST_LINES = 60; // after so many a list goes on in a block of its own, which changes nothing to the eye
+const LIST_LINES = 30; // after so many a list goes on in a block of its own, which changes nothing to the eye
 
 function indentOf(line) {
   let columns = 0;
@@ -70,7 +70,7 @@ function scan(text, start, spent) {
 
   function end(at, more) {
     const raw = text.slice(now.start, at);
-    const cost = more ? costOf.code(more.text) : costOf.text(raw);
+    const cost = more ? costOf.code(more.text, more.language) : costOf.text(raw);
     const isTooMuch = cost > LIMITS.block;
     total += isTooMuch ? 1 : cost;
     const isPlain = isTooMuch || total > LIMITS.all;

@@ -14,6 +14,7 @@ export const LIMITS = {
   depth: 20, // quotes and lists opened on one line
   indent: 60, // columns: bounds how deep lists nest
   code: 100_000, // UTF-16 units of a block of code
+  info: 500, // and of what stands behind its fence
 };
 
 const TOO_MUCH = Infinity;
@@ -21,6 +22,8 @@ const CONTAINERS = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/;
 const CONTAINER = />|[-+*]|\d+[.)]/g;
 const MARKS = /[*_~`[\]<!$&\\]/g;
 const ADDRESSES = /:\/\/|www\.|@/gi;
+const LINKS = /\]\(/g;
+const LINK_COST = 4;
 const ADDRESS_COST = 6; // it is looked for twice, and becomes a link
 const TEX = /[\\^_&{}]/g;
 const TEX_COST = 4; // a command, a script or a cell makes a score of elements; MARKS counts some of them too
@@ -30,13 +33,14 @@ const ATTENTION_SQUARED = 50; // of runs of such marks, that cost one: each look
 const WORDS_SQUARED = 2_500; // of words in a label, that cost one
 const STACK = /\p{M}{3}/u;
 const STACKS = /\p{M}{3,}/gu;
-const STACKED_SQUARED = 2_000; // of marks in stacks, that cost one
+const STACKED_SQUARED = 1_000; // of marks in stacks, that cost one
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
 const TURN = /[\u202a-\u202e\u2066-\u2069]/;
 const DIRECTED = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeffA-Za-z0-9\u00c0-\u058f]/g;
-const TURNS_SQUARED = 4_000;
+const TURNS_SQUARED = 2_000;
 const CODE_COST = 64; // UTF-16 units of code that cost one: it is one node until it is highlighted
-const BLOCK_COST = { text: 15, code: 25 }; // of a block by itself, however little is in it
+const CODE_LINES = 4; // that cost one
+const BLOCK_COST = { text: 15, code: 40 }; // of a block by itself, however little is in it
 
 const count = (text, pattern) => text.match(pattern)?.length ?? 0;
 
@@ -52,7 +56,7 @@ function costOfLine(line) {
   const depth = count(containers, CONTAINER);
   const indent = Math.max(indentOf(line), indentOf(line.slice(containers.length)));
   if (depth > LIMITS.depth || indent > LIMITS.indent || hasLongWord(line)) return TOO_MUCH;
-  return 1 + depth + (indent >> 2) + count(line, MARKS) + ADDRESS_COST * count(line, ADDRESSES);
+  return 1 + depth + (indent >> 2) + count(line, MARKS) + LINK_COST * count(line, LINKS) + ADDRESS_COST * count(line, ADDRESSES);
 }
 
 /**
@@ -74,10 +78,12 @@ export function layoutCost(text) {
   return stacked ** 2 / STACKED_SQUARED + turns ** 2 / TURNS_SQUARED;
 }
 
-// Each row has as many cells as the head of its table, however few are written.
+// Each row has as many cells as the longest, however few are written.
 function costOfTable(lines) {
   const rule = lines.findIndex((line) => line.includes("-") && TABLE_RULE.test(line));
-  return rule < 0 ? 0 : (lines.length - rule) * (1 + count(lines[rule], /\|/g));
+  if (rule < 0) return 0;
+  const rows = lines.slice(rule);
+  return rows.length * (1 + rows.reduce((most, row) => Math.max(most, count(row, /\|/g)), 0));
 }
 
 // For each word the parser looks back to the bracket that is open, for an address in a label is none.
@@ -105,5 +111,8 @@ export const costOf = {
     cost += count(text, ATTENTION) ** 2 / ATTENTION_SQUARED;
     return cost + costOfTable(lines) + costOfLabels(text) + layoutCost(text);
   },
-  code: (text) => (text.length > LIMITS.code ? TOO_MUCH : BLOCK_COST.code + Math.ceil(text.length / CODE_COST) + layoutCost(text)),
+  code(text, info) {
+    if (text.length > LIMITS.code || info.length > LIMITS.info) return TOO_MUCH;
+    return BLOCK_COST.code + Math.ceil(text.length / CODE_COST) + count(text, /\n/g) / CODE_LINES + layoutCost(text);
+  },
 };

@@ -75,6 +75,7 @@ TOO_MUCH = {
     "a macro": r"$$\def\a{xxxx}\a$$",
     "one long formula": "$$" + "x+" * 1_500 + "$$",
     "many formulas": f"$${'x+' * 50}$$ " * 100,
+    "very many formulas": "$$x$$ " * 151,
     "cells": (r"$$\begin{matrix}" + "a&" * 600 + r"\end{matrix}$$ ") * 2,
     "arrows": r"$$\begin{CD}" + "A@>>>" * 340 + r"\end{CD}$$",
     "lengths": r"$$\rule{1em}{9em}$$ " * 56,

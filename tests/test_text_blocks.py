@@ -90,6 +90,7 @@ TOO_MUCH = {
     "words in a label": "[" + "a " * 3_000,
     "stacks of marks": ("a" + "\u0301" * 900 + " ") * 3,
     "turns of direction": "aא " * 2_000,
+    "a long name of a language": "```" + "a" * 501 + "\n",
     "a long fence": "```js\n" + "const a = 1;\n" * 40_000,
     "marks in a fence of a quote": "> ```\n" + "> " + MARKS.replace("\n", "\n> "),
     "a list of many lines without a space between": "a\n" * 12_000,

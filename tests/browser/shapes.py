@@ -1,22 +1,27 @@
-"""Texts of any size that could be slow to show: each construct that a text may have, repeated, nested, unclosed and mixed."""
+"""Texts of any size that may be slow to show: each construct that there is, repeated, nested, unclosed and mixed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain, count, cycle
 from random import Random
 
 Shape = Callable[[int], str]
-"""Makes a text of about so many UTF-16 units, never more."""
+"""Makes a text of about so many UTF-16 units; of no more, unless the shortest is longer."""
+
+
+def units(text: str) -> int:
+    """How long JavaScript finds a text, which counts UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def repeated(unit: str, before: str = "", after: str = "") -> Shape:
     """The unit again and again, between what stands once."""
-    width, around = _units(unit), _units(before) + _units(after)
+    width, around = units(unit), units(before) + units(after)
     return lambda n: before + unit * max(1, (n - around) // width) + after
 
 
 def nested(opener: str, closer: str, middle: str = "a", before: str = "", after: str = "") -> Shape:
     """As many openers as there are closers."""
-    width, around = _units(opener + closer), _units(before + middle + after)
+    width, around = units(opener + closer), units(before + middle + after)
     return lambda n: before + opener * (depth := max(1, (n - around) // width)) + middle + closer * depth + after
 
 
@@ -25,12 +30,12 @@ def numbered(make: Callable[[int], str], before: str = "") -> Shape:
     return lambda n: _filled(n, chain([before], map(make, count())))
 
 
-def mixed(units: list[str], seed: int) -> Shape:
-    """Some of the units in an order that is always the same."""
+def mixed(constructs: list[str], seed: int) -> Shape:
+    """Some of the constructs in an order that is always the same."""
 
     def make(n: int) -> str:
         random = Random(seed)
-        some = random.sample(units, random.randint(2, 6))
+        some = random.sample(constructs, random.randint(2, 6))
         return _filled(n, (random.choice(some) for _ in count()))
 
     return make
@@ -42,14 +47,11 @@ def table(columns: int, row: str, mark: str = "-", cell: str = "a") -> Shape:
     return lambda n: _filled(n, chain([head], cycle([f"{row}\n"])))
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _filled(n: int, parts: "Callable | chain | object") -> str:
-    out, length = [], 0
+def _filled(n: int, parts: Iterable[str]) -> str:
+    out: list[str] = []
+    length = 0
     for part in parts:
-        length += _units(part)
+        length += units(part)
         if length > n and out:
             break
         out.append(part)
@@ -59,49 +61,59 @@ def _filled(n: int, parts: "Callable | chain | object") -> str:
 # Each is repeated to fill the size.
 INLINE = [
     # emphasis, strong, strikes
-    *["*a* ", "_a_ ", "*a_ ", "*a", "_a ", "**a** ", "__a__ ", "**a ", "__a", "***a*** ", "___a ", "~~a~~ ", "~~a ", "~a~ "],
-    *['"_a_b*c*_ "', "*_*_", "**_a_** ", "a**b", "a*b", "a_b", "*", "_", "~", "~~ ", "* a", "*a **b ", "**a *b ", "a***"],
-    *["*,*", "**a*b**c* ", "_a *b_ c* ", "~~*a~~*", "*a\n", "**a\n", "_a_b", "*(*", "**.a** "],
+    "*a* ", "_a_ ", "*a_ ", "*a", "_a ", "**a** ", "__a__ ", "**a ", "__a", "***a*** ", "___a ", "~~a~~ ", "~~a ",
+    "~a~ ", '"_a_b*c*_ "', "*_*_", "**_a_** ", "a**b", "a*b", "a_b", "*", "_", "~", "~~ ", "* a", "*a **b ", "**a *b ",
+    "a***", "*,*", "**a*b**c* ", "_a *b_ c* ", "~~*a~~*", "*a\n", "**a\n", "_a_b", "*(*", "**.a** ",
     # code
-    *["`a` ", "``a` ", "`a", "`\n", "`` ` `` ", "`*a`*", "`<b>`", "`\\` "],
+    "`a` ", "``a` ", "`a", "`\n", "`` ` `` ", "`*a`*", "`<b>`", "`\\` ",
     # links and images
-    *["[a](b) ", '[a](https://a.b/c "t") ', "[a](", "[", "]", "[a]", "[a][b] ", "[[a]] ", "[a](<b> 'c') ", "[a](b(c(d", "]("],
-    *["![a](https://a.b/c) ", "![[]()", "[![a](b)](c) ", "[]() ", "![", "[a](b", "[a](b 'c", "[*a](b)*", "[a]:", "[^1] ", "[a\n", "[]"],
-    *["[[]", "[]]", "[a](b)[", "[\\]", "[`]`", "[a](https://a.b/%20%) ", "[a](mailto:a@b.cc) ", "[a](javascript:b) ", "![a]("],
+    "[a](b) ", '[a](https://a.b/c "t") ', "[a](", "[", "]", "[a]", "[a][b] ", "[[a]] ", "[a](<b> 'c') ", "[a](b(c(d",
+    "](", "![a](https://a.b/c) ", "![[]()", "[![a](b)](c) ", "[]() ", "![", "[a](b", "[a](b 'c", "[*a](b)*", "[a]:",
+    "[^1] ", "[a\n", "[]", "[[]", "[]]", "[a](b)[", "[\\]", "[`]`", "[a](https://a.b/%20%) ", "[a](mailto:a@b.cc) ",
+    "[a](javascript:b) ", "![a](",
     # addresses
-    *["<https://a.b/c> ", "<a@b.cc> ", "https://a.b/c ", "http://a", "http://", "www.a.b ", "www.a.b/c(", "www.", "a@b.cc ", "a@", "@"],
-    *["a.b@c", "a+b.c-", "https://a.b/(c(d ", "https://a.b/c))) ", "https://a.b/c.,;! ", "xmpp:a@b.cc/d ", ":", "http:", "http://["],
-    *["https://a.b/c&amp; ", "www.a_b.c ", "-@", "a_@b.cc", "https://a.b/注。c ", "http://注.注/注", "w", "www.a ", "h", "mailto:"],
+    "<https://a.b/c> ", "<a@b.cc> ", "https://a.b/c ", "http://a", "http://", "www.a.b ", "www.a.b/c(", "www.",
+    "a@b.cc ", "a@", "@", "a.b@c", "a+b.c-", "https://a.b/(c(d ", "https://a.b/c))) ", "https://a.b/c.,;! ",
+    "xmpp:a@b.cc/d ", ":", "http:", "http://[", "https://a.b/c&amp; ", "www.a_b.c ", "-@", "a_@b.cc",
+    "https://a.b/注。c ", "http://注.注/注", "w", "www.a ", "h", "mailto:",
     # entities and escapes
-    *["&amp;", "&", "&#1234;", "&#x1F600; ", "&a", "&#", "\\", "\\*", "\\a", "\\\n", "&nbsp;", "&CounterClockwiseContourIntegral;"],
+    "&amp;", "&", "&#1234;", "&#x1F600; ", "&a", "&#", "\\", "\\*", "\\a", "\\\n", "&nbsp;",
+    "&CounterClockwiseContourIntegral;",
     # tags
-    *["<b>", "<b>a</b> ", "<sub><sup>", "</b>", "<i>a", "<br>", "<a b='", "<!--", "<!-- a -->", "<?", "<![CDATA[", "<!A", "<div>"],
-    *["<script>", "<", "< ", "<a", "</", '<a b="c" ', "<kbd>a</kbd>", "<b>*a</b>*", "<b><i></b></i>", "<u><s>", "<a\n", "a<b"],
+    "<b>", "<b>a</b> ", "<sub><sup>", "</b>", "<i>a", "<br>", "<a b='", "<!--", "<!-- a -->", "<?", "<![CDATA[", "<!A",
+    "<div>", "<script>", "<", "< ", "<a", "</", '<a b="c" ', "<kbd>a</kbd>", "<b>*a</b>*", "<b><i></b></i>", "<u><s>",
+    "<a\n", "a<b",
     # mathematics
-    *["$x$ ", "$$x$$ ", "\\(x\\) ", "\\(x", "\\[x\\] ", "\\[x", "$x", "$", "$$", "$x$y", "$\\frac{a}{b}$ ", "\\(x^2\\)", "\\(", "\\)"],
-    *["`$`", "$`$", "\\\\(", "$$x", "$x\n", "$1 ", "$a b", "$x^2$ ", "\\$", "$(", "\\[\n", "\\(x\n"],
+    "$x$ ", "$$x$$ ", "\\(x\\) ", "\\(x", "\\[x\\] ", "\\[x", "$x", "$", "$$", "$x$y", "$\\frac{a}{b}$ ", "\\(x^2\\)",
+    "\\(", "\\)", "`$`", "$`$", "\\\\(", "$$x", "$x\n", "$1 ", "$a b", "$x^2$ ", "\\$", "$(", "\\[\n", "\\(x\n",
     # scripts
-    *["**注意：**正文", "*注*意", "注*", "注。", "~~注~~。", "漢", "「", "**注", "注**a", "a\u0301", "\u0301", "*a\u0301* ", "*\u0301"],
-    *["\u202ea\u202c", "א*ב* ", "אa ", "\u2066a", "\u2066a\u2069", "👩‍👩‍👧‍👦", "👩\u200d", "\u200d", "\u0000", "\ud800", "\u00a0", "\u2028", "\u200b"],
-    *["ال", "กำ", "\u1100\u1161\u11a8", "a\ufe0f", "*👩", "ａ", "𝒜", "क्ष", "\u034f", "\u00ad", "a\u00ad", "נ", "א ", "\u061c"],
+    "**注意：**正文", "*注*意", "注*", "注。", "~~注~~。", "漢", "「", "**注", "注**a", "a\u0301", "\u0301",
+    "*a\u0301* ", "*\u0301", "\u202ea\u202c", "א*ב* ", "אa ", "\u2066a", "\u2066a\u2069",
+    "👩\u200d", "\u200d", "\u0000", "\ud800",
+    "\u00a0", "\u2028", "\u200b", "ال", "กำ", "\u1100\u1161\u11a8", "a\ufe0f", "*👩", "ａ", "𝒜", "क्ष", "\u034f",
+    "\u00ad", "a\u00ad", "נ", "א ", "\u061c",
     # nothing much
-    *["a", "a ", "1", "1 ", "a.", "a-", "a/", "-", ".", "\t", " ", "a  ", "(", "a(", "{", '"', "'", "|", "a|", "#", "=", "+", "@a ", "!", "\r", "\f"],
+    "a", "a ", "1", "1 ", "a.", "a-", "a/", "-", ".", "\t", " ", "a  ", "(", "a(", "{", '"', "'", "|", "a|", "#", "=",
+    "+", "@a ", "!", "\r", "\f",
 ]  # fmt: skip
 LINES = [
-    *["> a\n", ">a\n>\n", "> > a\n", "> ", ">", "- ", "1. ", "> - ", "- a\n", "* a\n", "+ a\n", "1. a\n", "1) a\n", "999999999. a\n", "- [ ] a\n"],
-    *["- [x] a\n\n", "- \n", "-\n", "- - - a\n", "1. - a\n", "> - a\n", "- > a\n", "- a\n\n", "- a\n  b\n", "- a\n\n  b\n", "- a\nb\n"],
-    *["- a\n* a\n", "# a\n", "###### a #\n", "#\n", "# a\n\n", "a\n===\n", "a\n---\n", "---\n", "***\n", "===\n", "a\n= =\n", "- a\n  ---\n"],
-    *["a  \n", "a\\\n", "a\n", "a\n\n", "\n", " \n", "    a\n", "\ta\n", "    a\n\n", "a\n    b\n", "\r\n", "a\r\n", "a\n>", "> a\nb\n"],
-    *["```\na\n```\n", "~~~\n", "```\n", "- ```\n  a\n  ```\n", "> ```\n> a\n> ```\n", "> ```\n", "- ```\n", "````\n```\n", "```js\na(1)\n```\n"],
-    *["[a]: b\n", "[^1]: a\n", "[a]: b\n\n[a]\n", "[^1]\n\n[^1]: a\n", "[a]:\n", "[a]: <b> 'c\n", "[a\n]: b\n"],
-    *["a|b\n-|-\n", "|a|\n|-|\n", "a\n-|", "|-\n", "|-|\n", "- |a|\n  |-|\n", "> |a|\n> |-|\n", "a|\n-|\nb|\n\n"],
-    *["$$\nx\n$$\n", "$$\nx\n$$\n\n", "$$\n", "\\[\nx\n\\]\n", "- $$\n  x\n  $$\n", "> $$\n> x\n> $$\n", "\\[\nx\n", "$$\nx\n"],
-    *["<b>\n\n", "<div>\n", "<div>\n\n", "<!--\n", "<pre>\n\n", "<b>\na\n</b>\n", "<?\n\n", "*a\n\n", "`a\n\n", "**a\n- b\n", "@a\n", "• a\n"],
+    "> a\n", ">a\n>\n", "> > a\n", "> ", ">", "- ", "1. ", "> - ", "- a\n", "* a\n", "+ a\n", "1. a\n", "1) a\n",
+    "999999999. a\n", "- [ ] a\n", "- [x] a\n\n", "- \n", "-\n", "- - - a\n", "1. - a\n", "> - a\n", "- > a\n",
+    "- a\n\n", "- a\n  b\n", "- a\n\n  b\n", "- a\nb\n", "- a\n* a\n", "# a\n", "###### a #\n", "#\n", "# a\n\n",
+    "a\n===\n", "a\n---\n", "---\n", "***\n", "===\n", "a\n= =\n", "- a\n  ---\n", "a  \n", "a\\\n", "a\n", "a\n\n",
+    "\n", " \n", "    a\n", "\ta\n", "    a\n\n", "a\n    b\n", "\r\n", "a\r\n", "a\n>", "> a\nb\n", "```\na\n```\n",
+    "~~~\n", "```\n", "- ```\n  a\n  ```\n", "> ```\n> a\n> ```\n", "> ```\n", "- ```\n", "````\n```\n",
+    "```js\na(1)\n```\n", "[a]: b\n", "[^1]: a\n", "[a]: b\n\n[a]\n", "[^1]\n\n[^1]: a\n", "[a]:\n", "[a]: <b> 'c\n",
+    "[a\n]: b\n", "a|b\n-|-\n", "|a|\n|-|\n", "a\n-|", "|-\n", "|-|\n", "- |a|\n  |-|\n", "> |a|\n> |-|\n",
+    "a|\n-|\nb|\n\n", "$$\nx\n$$\n", "$$\nx\n$$\n\n", "$$\n", "\\[\nx\n\\]\n", "- $$\n  x\n  $$\n", "> $$\n> x\n> $$\n",
+    "\\[\nx\n", "$$\nx\n", "<b>\n\n", "<div>\n", "<div>\n\n", "<!--\n", "<pre>\n\n", "<b>\na\n</b>\n", "<?\n\n",
+    "*a\n\n", "`a\n\n", "**a\n- b\n", "@a\n", "• a\n",
 ]  # fmt: skip
 
 REPEATED: dict[str, Shape] = {repr(unit): repeated(unit) for unit in [*INLINE, *LINES]}
 LONG = 1_900
-"""Units of a word that the guard lets through."""
+"""Characters of a word that the guard lets through."""
+LANGUAGES = ["js", "python", "rust", "go", "html", "css", "sql", "yaml", "json", "cpp", "ts", "java"]
 OTHERS: dict[str, Shape] = {
     # nested
     "brackets in brackets": nested("[", "]"),
@@ -302,7 +314,8 @@ OTHERS: dict[str, Shape] = {
     "environment": repeated("a&", before="$$\\begin{matrix}", after="\\end{matrix}$$"),
     # a bit of each
     "all of Markdown": repeated(
-        "# A *b*\n\nc **d** `e` [f](https://g.h/i) <b>j</b> $k^2$\n\n- l\n  1. m\n\n> n\n\n|o|p|\n|-|-|\n|q|r|\n\n```js\ns(1)\n```\n\n---\n\n"
+        "# A *b*\n\nc **d** `e` [f](https://g.h/i) <b>j</b> $k^2$\n\n- l\n  1. m\n\n> n\n\n"
+        "|o|p|\n|-|-|\n|q|r|\n\n```js\ns(1)\n```\n\n---\n\n"
     ),
     "all of Markdown in a paragraph": repeated(
         "*a* **b** `c` [d](https://e.f) ~~g~~ <b>h</b> https://i.j k@l.mm &amp; \\* $n^2$ ![o](https://p.q) "
@@ -311,6 +324,29 @@ OTHERS: dict[str, Shape] = {
 MIXED = {f"mixed {seed}": mixed(INLINE, seed) for seed in range(60)} | {
     f"mixed lines {seed}": mixed([*INLINE, *LINES, *LINES, *LINES], 1_000 + seed) for seed in range(40)
 }
-LANGUAGES = ["js", "python", "rust", "go", "html", "css", "sql", "yaml", "json", "cpp", "ts", "java"]
 SHAPES: dict[str, Shape] = REPEATED | OTHERS | MIXED
 """By names that tell what it is."""
+
+# What the grammars of languages find hard, each as one long line and as many short ones.
+IN_CODE = [
+    "<", "a", " ", "1", "(", "[", "{", '"', "'", "\\", "$", "#", "/*", "\t", "`", "a(", "<a ", '"a\\', "a.b", "漢",
+    "é<", "a=", "-", "${", "#{", "<!--", "::", "//", "a:",
+]  # fmt: skip
+LINES_OF_CODE = {f"{construct!r} on a line": repeated(construct)(3_900) for construct in IN_CODE} | {
+    f"{construct!r} on many lines": f"{repeated(construct)(60)}\n" * 64 for construct in IN_CODE[:20]
+}
+"""Code, by what it is."""
+
+GROWING_FAST = (
+    "a long label",
+    "a long reference",
+    "'*a_ '",
+    "'* a'",
+    "emphasis in emphasis",
+    "'===\\n'",
+    "table, forty columns, rows of one cell",
+    "brackets closed that are not open",
+    "turns of direction",
+    "a stack of Thai marks",
+)
+"""The shapes that were slowest before something was done about each."""
