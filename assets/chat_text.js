@@ -10,7 +10,7 @@ import { codeSpans } from "$/public/code_spans.js";
 import { autolinkEnd, webAddress } from "$/public/links.js";
 import { MENTION } from "$/public/shared.js";
 
-const MAX_ELEMENTS = 1_000; // of a message; what comes after them is shown as it is
+const MAX_ELEMENTS = 400; // of a message; what comes after them is shown as it is
 const MAX_QUOTES = 5; // in one another
 const FENCE = /^([ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)$/;
 const QUOTE = /^>(?: |$)/;

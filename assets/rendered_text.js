@@ -12,8 +12,8 @@ import { Words } from "$/public/words.js";
 
 // A hundred messages at once would hold up the page for seconds. So what has ended takes turns, the newest first and as
 // many as the reader is about to see before the first paint; until its turn a block shows its text as it is.
-const SLICE_MS = 25;
-const BETWEEN_MS = 16;
+const SLICE_MS = 12; // what was made in it is laid out after it
+const BETWEEN_MS = 8;
 const waiting = [];
 let isTakingTurns = false;
 
@@ -103,6 +103,12 @@ const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, w
   return createElement(InTurn, { isFirst: isGrowing, text }, content);
 });
 
+const SECTION = 20; // blocks that come to the page at once, the last ones of a text first
+
+function Section({ isFirst, children }) {
+  return useTurn(isFirst) ? children : null;
+}
+
 /** A reply; `isLive` says that it grows. What is replayed keeps its place, so that nothing below it moves. */
 export const ReplyText = memo(function ReplyText({ text, isLive, isReplayed = false, words }) {
   const [blocksOf] = useState(createBlocks);
@@ -111,26 +117,16 @@ export const ReplyText = memo(function ReplyText({ text, isLive, isReplayed = fa
   useLayoutEffect(() => {
     if (isLive) keepSelection(element.current.lastElementChild);
   });
-  const props = { ref: element, className: "message-text", "data-by": "ai", "data-live": isLive || undefined, "data-replayed": isReplayed ? "" : undefined };
-  return createElement(
-    Words,
-    { value: words },
-    createElement(
-      "div",
-      props,
-      blocks.map(({ kind, text: shown, language, isClosed }, place) =>
-        createElement(Block, {
-          key: place,
-          kind,
-          text: shown,
-          language,
-          isClosed,
-          isGrowing: isLive && place === blocks.length - 1,
-          words,
-        }),
-      ),
-    ),
+  const elements = blocks.map(({ kind, text: shown, language, isClosed }, place) =>
+    createElement(Block, { key: place, kind, text: shown, language, isClosed, isGrowing: isLive && place === blocks.length - 1, words }),
   );
+  const sections = [];
+  for (let start = 0; start < elements.length; start += SECTION) {
+    const isFirst = start + SECTION >= elements.length;
+    sections.push(createElement(Section, { key: start, isFirst }, elements.slice(start, start + SECTION)));
+  }
+  const props = { ref: element, className: "message-text", "data-by": "ai", "data-live": isLive || undefined, "data-replayed": isReplayed ? "" : undefined };
+  return createElement(Words, { value: words }, createElement("div", props, sections));
 });
 
 const elementOf = (part, key) => {

@@ -96,7 +96,7 @@ function scan(text, start, spent) {
     } else {
       const indent = indentOf(line);
       const fence = indent < (now?.isList ? Math.min(now.content, 4) : 4) && FENCE.exec(line);
-      if (now && (fence || beginsBlock(now, line, indent))) end(at);
+      if (now && (fence || beginsBlock(now, line, indent) || at - now.start > LIMITS.lines)) end(at);
       // Once all is spent, the rest is one block, however long.
       if (!now && total > LIMITS.all) {
         blocks.push({ kind: "plain", text: text.slice(at), start: at, end: text.length, total });

@@ -7,9 +7,10 @@
  */
 
 export const LIMITS = {
-  block: 2_000, // cost of one block
+  block: 1_000, // cost of one block
   all: 20_000, // cost of a whole text
   length: 20_000, // UTF-16 units of a block
+  lines: 10_000, // UTF-16 units after which a block ends with its line
   word: 2_000, // characters without a space: automatic links are looked for in each
   depth: 20, // quotes and lists opened on one line
   indent: 60, // columns: bounds how deep lists nest
@@ -38,9 +39,9 @@ const RIGHT_TO_LEFT = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe
 const TURN = /[\u202a-\u202e\u2066-\u2069]/;
 const DIRECTED = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeffA-Za-z0-9\u00c0-\u058f]/g;
 const TURNS_SQUARED = 2_000;
-const CODE_COST = 64; // UTF-16 units of code that cost one: it is one node until it is highlighted
-const CODE_LINES = 4; // that cost one
-const BLOCK_COST = { text: 15, code: 40 }; // of a block by itself, however little is in it
+const CODE_COST = 128; // UTF-16 units of code that cost one: it is one node until it is highlighted
+const CODE_LINES = 6; // that cost one
+const BLOCK_COST = { text: 20, code: 40 }; // of a block by itself, however little is in it
 
 const count = (text, pattern) => text.match(pattern)?.length ?? 0;
 
@@ -75,7 +76,7 @@ export function layoutCost(text) {
       wasRight = isRight;
     }
   }
-  return stacked ** 2 / STACKED_SQUARED + turns ** 2 / TURNS_SQUARED;
+  return stacked + stacked ** 2 / STACKED_SQUARED + turns / 2 + turns ** 2 / TURNS_SQUARED;
 }
 
 // Each row has as many cells as the longest, however few are written.

@@ -62,7 +62,7 @@ ORDINARY = {
     "deep code": "```html\n" + " " * 90 + "<b>" * 300 + "\n```\n",
     "code with a long line": "```\n" + "a" * 4_100 + "\n```",
     "list": "".join(f"{'  ' * (i % 6)}- item {i}\n" for i in range(300)),
-    "table": "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 240,
+    "table": "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 180,
     "Hindi": "यह एक छोटा सा वाक्य है। " * 300,
     "Hebrew and English": "זה משפט עם Tributary בתוכו. " * 300,
     "quotes": "> > > as was said\n" * 50,
