@@ -11,6 +11,7 @@ import { autolinkEnd, webAddress } from "$/public/links.js";
 import { MENTION } from "$/public/shared.js";
 
 const MAX_ELEMENTS = 400; // of a message; what comes after them is shown as it is
+const CODE_ELEMENTS = 10; // with its head and its button
 const MAX_QUOTES = 5; // in one another
 const FENCE = /^([ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)$/;
 const QUOTE = /^>(?: |$)/;
@@ -65,7 +66,7 @@ function linesOf(lines, budget, depth) {
     end = kind === "code" ? fences.get(at) + 1 : at + 1;
     if (kind !== "code") while (end < lines.length && kindOf(end) === kind) end += 1;
     const part = lines.slice(at, end);
-    budget.left -= 1;
+    budget.left -= kind === "code" ? CODE_ELEMENTS : 1;
     if (kind === "code") nodes.push(codeOf(part));
     else if (kind === isQuote) nodes.push({ kind: "quote", children: linesOf(part.map((line) => line.replace(QUOTE, "")), budget, depth + 1) });
     else if (kind === isItem) nodes.push({ kind: "list", items: part.map((line) => itemOf(line, budget)) });

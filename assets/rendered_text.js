@@ -18,8 +18,13 @@ const waiting = [];
 let isTakingTurns = false;
 
 function takeTurns() {
-  const start = performance.now();
-  while (waiting.length > 0 && performance.now() - start < SLICE_MS) flushSync(waiting.pop());
+  const end = performance.now() + SLICE_MS;
+  let isOver = false;
+  while (waiting.length > 0 && !isOver) {
+    const { take, isLast } = waiting.pop();
+    flushSync(take);
+    isOver = isLast || performance.now() > end;
+  }
   isTakingTurns = waiting.length > 0;
   if (isTakingTurns) setTimeout(takeTurns, BETWEEN_MS);
 }
@@ -31,21 +36,22 @@ export const whenRendered = () =>
     setTimeout(look);
   });
 
-function useTurn(isFirst) {
+// With `isLast` it is the last of its slice, for it takes more to lay out than to make.
+function useTurn(isFirst, isLast = false) {
   const [hasTurn, setHasTurn] = useState(isFirst);
   useLayoutEffect(() => {
     if (hasTurn) return undefined;
-    const take = () => setHasTurn(true);
-    waiting.push(take);
+    const turn = { take: () => setHasTurn(true), isLast };
+    waiting.push(turn);
     if (!isTakingTurns) {
       isTakingTurns = true;
       queueMicrotask(takeTurns);
     }
     return () => {
-      const place = waiting.indexOf(take);
+      const place = waiting.indexOf(turn);
       if (place >= 0) waiting.splice(place, 1);
     };
-  }, [hasTurn]);
+  }, [hasTurn, isLast]);
   return hasTurn;
 }
 
@@ -68,7 +74,7 @@ const PlainPart = memo(({ text }) => createElement("div", { className: "message-
 
 // The first part is there at once, each of the others in its turn.
 function PlainInTurn({ text, isFirst }) {
-  return useTurn(isFirst) ? createElement(PlainPart, { text }) : null;
+  return useTurn(isFirst, true) ? createElement(PlainPart, { text }) : null;
 }
 
 const Plain = ({ text }) =>

@@ -38,6 +38,8 @@ const STACKED_SQUARED = 1_000; // of marks in stacks, that cost one
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff]/;
 const TURN = /[\u202a-\u202e\u2066-\u2069]/;
 const DIRECTED = /[\u0590-\u08ff\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeffA-Za-z0-9\u00c0-\u058f]/g;
+const SARA_AM = /[\u0e33\u0eb3]/g; // a vowel of Thai and Lao that is set as two
+const SARA_AM_SQUARED = 20_000;
 const TURNS_SQUARED = 2_000;
 const CODE_COST = 128; // UTF-16 units of code that cost one: it is one node until it is highlighted
 const CODE_LINES = 6; // that cost one
@@ -61,8 +63,8 @@ function costOfLine(line) {
 }
 
 /**
- * What the browser's own layout of a text costs: marks in stacks, and turns of direction, take it time that grows with the
- * square of their number (Chromium 150).
+ * What the browser's own layout of a text costs: marks in stacks, turns of direction and one vowel take it time that grows
+ * with the square of their number (Chromium 156).
  */
 export function layoutCost(text) {
   let stacked = 0;
@@ -76,7 +78,8 @@ export function layoutCost(text) {
       wasRight = isRight;
     }
   }
-  return stacked + stacked ** 2 / STACKED_SQUARED + turns / 2 + turns ** 2 / TURNS_SQUARED;
+  const vowels = count(text, SARA_AM);
+  return vowels ** 2 / SARA_AM_SQUARED + stacked + stacked ** 2 / STACKED_SQUARED + turns / 2 + turns ** 2 / TURNS_SQUARED;
 }
 
 // Each row has as many cells as the longest, however few are written.
