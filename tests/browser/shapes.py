@@ -321,8 +321,8 @@ OTHERS: dict[str, Shape] = {
         "*a* **b** `c` [d](https://e.f) ~~g~~ <b>h</b> https://i.j k@l.mm &amp; \\* $n^2$ ![o](https://p.q) "
     ),
 }
-MIXED = {f"mixed {seed}": mixed(INLINE, seed) for seed in range(60)} | {
-    f"mixed lines {seed}": mixed([*INLINE, *LINES, *LINES, *LINES], 1_000 + seed) for seed in range(40)
+MIXED = {f"mixed {seed}": mixed(INLINE, seed) for seed in range(40)} | {
+    f"mixed lines {seed}": mixed([*INLINE, *LINES, *LINES, *LINES], 1_000 + seed) for seed in range(30)
 }
 SHAPES: dict[str, Shape] = REPEATED | OTHERS | MIXED
 """By names that tell what it is."""
