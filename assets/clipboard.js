@@ -1,5 +1,8 @@
 /** The clipboard: what is copied by a button, as text and as HTML, and formulas as they are written. */
 
+import { useEffect, useState } from "react";
+
+const COPIED_MS = 2_000;
 const KEPT = new Set(["href", "start", "align"]);
 
 /** Puts a text into the clipboard, at the press of `button`; with `html` also that, for what takes rich text. */
@@ -24,6 +27,21 @@ export async function writeToClipboard(text, button, html = "") {
   document.removeEventListener("copy", take, { capture: true });
   box.remove();
   button.focus();
+}
+
+/** Whether something was copied a moment ago, and what copies it, as `writeToClipboard` does. */
+export function useCopied() {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return undefined;
+    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const copy = async (...what) => {
+    await writeToClipboard(...what);
+    setCopied(true);
+  };
+  return [isCopied, copy];
 }
 
 // A formula is three times on the page: as it is read out, as it is written, and as it is set.

@@ -1,14 +1,13 @@
 /** A block of code: its language, a button that copies it, and its text, highlighted as far as that has come. */
 
 import { createElement, memo, useContext, useEffect, useMemo, useRef, useState } from "react";
-import { writeToClipboard } from "$/public/clipboard.js";
+import { useCopied } from "$/public/clipboard.js";
 import { KINDS } from "$/public/code_kinds.js";
 import { grammarOf } from "$/public/code_languages.js";
 import { Words } from "$/public/words.js";
 
 const PIECE_LINES = 16; // what is highlighted, and rendered, at once
 const MAX_RUNS = 500; // of a piece: one line may have thousands, and each is an element
-const COPIED_MS = 2_000;
 
 // The pieces of code, of so many lines each; the last of code that still grows is not whole.
 function piecesOf(code) {
@@ -102,16 +101,8 @@ const Mark = ({ path }) =>
 
 function CopyCode({ code }) {
   const { copyCode, copied } = useContext(Words);
-  const [isCopied, setCopied] = useState(false);
-  useEffect(() => {
-    if (!isCopied) return undefined;
-    const timer = setTimeout(() => setCopied(false), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [isCopied]);
-  const copy = async ({ currentTarget }) => {
-    await writeToClipboard(code, currentTarget);
-    setCopied(true);
-  };
+  const [isCopied, toClipboard] = useCopied();
+  const copy = ({ currentTarget }) => toClipboard(code, currentTarget);
   return createElement(
     "button",
     { type: "button", className: "code-copy", onClick: copy, "aria-label": copyCode, title: copyCode },

@@ -11,12 +11,12 @@
 import { codeSpans } from "$/public/code_spans.js";
 
 export const LIMITS = {
-  all: 4_000, // UTF-16 units, in all formulas of a block together
+  all: 3_000, // UTF-16 units, in all formulas of a block together
   one: 1_200,
   depth: 12, // of braces, environments and delimiters that grow
   commands: 24, // on end: each may take the next as its argument
-  count: 150, // formulas of a block
-  parts: 400, // commands, scripts and cells: each makes a score of elements
+  count: 80, // formulas of a block
+  parts: 300, // commands, scripts and cells: each makes a score of elements
   sizes: 50, // lengths that a text chooses
   tall: 100, // em, of anything in a formula once it is set
 };

@@ -1,7 +1,7 @@
 /** The text of a message: what stands there until its first character comes, and then the text as it grows. */
 
 import { createElement, Fragment, memo, useEffect, useState } from "react";
-import { htmlOf, writeToClipboard } from "$/public/clipboard.js";
+import { htmlOf, useCopied } from "$/public/clipboard.js";
 import { PersonText, ReplyText } from "$/public/rendered_text.js";
 import { ReplayBar, shownLength, useReplay } from "$/public/replay.js";
 import { firstOf } from "$/public/timeline.js";
@@ -9,7 +9,6 @@ import { textOf, useText } from "$/public/transcript_feed.js";
 
 const TELL_AFTER_S = 2; // a wait that is worth a number
 const CLOCKS_APART_S = 600; // by more than that, one of the two clocks is wrong
-const COPIED_MS = 2_000;
 
 // Seconds since the message of the time `since` was sent, or since it is on this page if the clocks do not agree.
 function useElapsed(since) {
@@ -70,16 +69,10 @@ function Replay({ name, text, replay, replayEnd, replaySpeed, words }) {
 
 /** A button that copies the text called `name`, as written and as it is shown; its second mark shows for a moment that it has. */
 export function CopyText({ name, label, copiedLabel, className, children: [mark, doneMark] }) {
-  const [isCopied, setCopied] = useState(false);
-  useEffect(() => {
-    if (!isCopied) return undefined;
-    const timer = setTimeout(() => setCopied(false), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [isCopied]);
-  const copy = async ({ currentTarget }) => {
+  const [isCopied, toClipboard] = useCopied();
+  const copy = ({ currentTarget }) => {
     const shown = currentTarget.closest("article").querySelector(".message-text:not(.message-replay *)");
-    await writeToClipboard(textOf(name), currentTarget, shown ? htmlOf(shown) : "");
-    setCopied(true);
+    return toClipboard(textOf(name), currentTarget, shown ? htmlOf(shown) : "");
   };
   return createElement(
     "button",

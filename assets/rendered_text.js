@@ -109,10 +109,26 @@ const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, w
   return createElement(InTurn, { isFirst: isGrowing, text }, content);
 });
 
-const SECTION = 20; // blocks that come to the page at once, the last ones of a text first
+// Blocks that come to the page at once, the last ones of a text first: so many, or of so many UTF-16 units.
+const SECTION = { blocks: 20, length: 4_000 };
 
 function Section({ isFirst, children }) {
   return useTurn(isFirst) ? children : null;
+}
+
+// The blocks in sections. What a block grows to changes nothing in those before it.
+function sectionsOf(blocks) {
+  const sections = [];
+  let length = Infinity;
+  blocks.forEach((block, place) => {
+    if (length >= SECTION.length || sections.at(-1).blocks.length >= SECTION.blocks) {
+      sections.push({ start: place, blocks: [] });
+      length = 0;
+    }
+    sections.at(-1).blocks.push(block);
+    length += block.text.length;
+  });
+  return sections;
 }
 
 /** A reply; `isLive` says that it grows. What is replayed keeps its place, so that nothing below it moves. */
@@ -123,14 +139,12 @@ export const ReplyText = memo(function ReplyText({ text, isLive, isReplayed = fa
   useLayoutEffect(() => {
     if (isLive) keepSelection(element.current.lastElementChild);
   });
-  const elements = blocks.map(({ kind, text: shown, language, isClosed }, place) =>
-    createElement(Block, { key: place, kind, text: shown, language, isClosed, isGrowing: isLive && place === blocks.length - 1, words }),
-  );
-  const sections = [];
-  for (let start = 0; start < elements.length; start += SECTION) {
-    const isFirst = start + SECTION >= elements.length;
-    sections.push(createElement(Section, { key: start, isFirst }, elements.slice(start, start + SECTION)));
-  }
+  const sections = sectionsOf(blocks).map(({ start, blocks: some }) => {
+    const elements = some.map(({ kind, text: shown, language, isClosed }, place) =>
+      createElement(Block, { key: place, kind, text: shown, language, isClosed, isGrowing: isLive && start + place === blocks.length - 1, words }),
+    );
+    return createElement(Section, { key: start, isFirst: start + some.length === blocks.length }, elements);
+  });
   const props = { ref: element, className: "message-text", "data-by": "ai", "data-live": isLive || undefined, "data-replayed": isReplayed ? "" : undefined };
   return createElement(Words, { value: words }, createElement("div", props, sections));
 });
