@@ -26,8 +26,7 @@ const ADDRESSES = /:\/\/|www\.|@/gi;
 const LINKS = /\]\(/g;
 const LINK_COST = 4;
 const ADDRESS_COST = 6; // it is looked for twice, and becomes a link
-const TEX = /[\\^_&{}]/g;
-const TEX_COST = 4; // a command, a script or a cell makes a score of elements; MARKS counts some of them too
+const TEX = /[\\^_&{}]/g; // what is typeset has limits of its own (math_text.js)
 const TABLE_RULE = /^[ \t>]*\|?[ \t]*:?-[ \t:|-]*$/;
 const ATTENTION = /[*_]+|~~/g;
 const ATTENTION_SQUARED = 50; // of runs of such marks, that cost one: each looks back for the one that opened it
@@ -109,7 +108,7 @@ export const costOf = {
   text(text) {
     if (text.length > LIMITS.length) return TOO_MUCH;
     let cost = BLOCK_COST.text;
-    if (text.includes("$") || text.includes("\\")) cost += TEX_COST * count(text, TEX);
+    if (text.includes("$") || text.includes("\\")) cost += count(text, TEX);
     const lines = text.split("\n");
     for (const line of lines) cost += costOfLine(line);
     cost += count(text, ATTENTION) ** 2 / ATTENTION_SQUARED;

@@ -69,6 +69,7 @@ ORDINARY = {
     "code without a fence": "        value = compute(value)\n" * 80,
     "another script": "流れは一つの川になる。" * 100 + "\n" + "ток " * 500,
     "emoji": "🌊" * 900,
+    "a derivation": "$$\\begin{aligned}\n" + "&= \\frac{a_1^2}{b_1} + \\sqrt{c_2} \\\\\n" * 14 + "\\end{aligned}$$",
     "formulas": "$$\n\\frac{a}{b} = c_1^2\n$$\n\n" * 60,
 }
 
