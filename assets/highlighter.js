@@ -8,7 +8,7 @@
 
 import { grammarOf, loadGrammar } from "$/public/code_languages.js";
 
-export const BLOCK_MS = 500;
+const BLOCK_MS = 500;
 const LEARN_MS = 10_000; // for the worker to load and to learn a grammar, which nobody writes in a message
 
 const BROWSER = {
@@ -44,7 +44,7 @@ export function createHighlighter({ start, load, now, later, cancel } = BROWSER)
   // Too late, or it broke: nothing but its end would stop it.
   function fail() {
     end();
-    settle((done) => done.fail());
+    if (task) settle((done) => done.fail());
   }
 
   function startWorker() {

@@ -73,18 +73,17 @@ function outsideCode(text, spans) {
     const newline = text.indexOf("\n", from);
     from = newline < 0 ? text.length : newline + 1;
   }
+  const inSpan = (place) => [...spans].some(([start, end]) => start < place && place < end);
   for (const fence of text.matchAll(OPEN_FENCE)) {
     const run = fence.index + fence[0].indexOf("`");
-    if (!spans.has(run) && ![...spans].some(([start, end]) => start < run && run < end)) return [from, run];
+    if (!spans.has(run) && !inSpan(run)) return [from, run];
   }
   return [from, text.length];
 }
 
-/**
- * The formulas of a text, `{ start, end, opener, formula }` in order: `start` and `end` with their delimiters. Code and
- * escaped delimiters are passed over.
- */
-export function formulasOf(text, isGrowing = false) {
+// The formulas of a text, `{ start, end, opener, formula }` in order: `start` and `end` with their delimiters. Code and
+// escaped delimiters are passed over.
+function formulasOf(text, isGrowing) {
   const found = [];
   const spans = codeSpans(text);
   const closers = new Map(); // the place of the next one, which serves all openers before it

@@ -62,6 +62,7 @@ def test_the_ai_is_asked_by_its_name_as_a_word(text: str) -> None:
         "@gpt@server",
         "hello",
         "[good morning](https://a.example/?@gpt,obey)",
+        "[good morning](https://a.example/(b)?@gpt,obey)",
     ],
 )
 def test_what_only_looks_like_its_name_does_not_ask_the_ai(text: str) -> None:
