@@ -2,9 +2,7 @@
 
 import re
 
-_ADDRESS = re.compile(
-    r"(?<=\]\()(?:https?://|mailto:)[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*(?=\))", re.IGNORECASE
-)
+_ADDRESS = re.compile(r"(?<=\]\()(?:https?://|mailto:)[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*(?=\))", re.IGNORECASE)
 """The address behind the words of a link; it may have parentheses of its own (assets/chat_text.js)."""
 _FLAG = "\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f"
 _SELECTOR = "[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
