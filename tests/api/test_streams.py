@@ -248,6 +248,7 @@ async def test_stop_retry_and_continue_say_what_became_of_them(interface: Interf
         first = await ada.ask(await ada.thread())
         model = interface.world.model
         model.source(0).say("Half of ")
+        await model.was_asked(1)
         running = await ada.http.post(f"/api/streams/{first}/retry")
         assert running.status_code == HTTPStatus.CONFLICT
         for _ in range(2):
