@@ -1,11 +1,12 @@
 /** Addresses in texts: which ones a link may lead to, and where one ends that stands in a sentence. */
 
 const WEB = ["http:", "https:"];
+const LONG_HOST = /^(?:https?:)?[/\\]*[^/\\?#]{500}/i; // none has over 253 characters, and reading a long one takes time
 const ORIGIN = typeof window === "undefined" ? "http://localhost" : window.location.origin;
 
 /** The address that a link may lead to, whole and on the web or for mail; else "". */
 export function webAddress(address, protocols = [...WEB, "mailto:"]) {
-  if (!address || typeof address !== "string") return "";
+  if (!address || typeof address !== "string" || LONG_HOST.test(address)) return "";
   try {
     const { protocol, href } = new URL(address, ORIGIN);
     return protocols.includes(protocol) ? href : "";

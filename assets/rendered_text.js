@@ -72,16 +72,21 @@ function partsOf(text) {
 
 const PlainPart = memo(({ text }) => createElement("div", { className: "message-plain" }, [text]));
 
-// The first part is there at once, each of the others in its turn.
 function PlainInTurn({ text, isFirst }) {
   return useTurn(isFirst, true) ? createElement(PlainPart, { text }) : null;
 }
 
-const Plain = ({ text }) =>
-  partsOf(text.trimEnd()).map((part, place) => createElement(PlainInTurn, { key: place, text: part, isFirst: place === 0 }));
+// Each part in its turn; with `isFirst` the first one is there at once.
+const Plain = ({ text, isFirst }) =>
+  partsOf(text.trimEnd()).map((part, place) => createElement(PlainInTurn, { key: place, text: part, isFirst: isFirst && place === 0 }));
 
-const TooMuch = ({ text, words }) =>
-  createElement(Fragment, null, createElement(Plain, { text }), createElement("p", { className: "message-note" }, words.tooMuch));
+const TooMuch = ({ text, isFirst, words }) =>
+  createElement(
+    Fragment,
+    null,
+    createElement(Plain, { text, isFirst }),
+    createElement("p", { className: "message-note" }, words.tooMuch),
+  );
 
 // Shows the text itself where its Markdown cannot be rendered: one block never takes the page with it.
 class PlainOnError extends Component {
@@ -92,16 +97,16 @@ class PlainOnError extends Component {
   }
 
   render() {
-    return this.state.hasFailed ? createElement(Plain, { text: this.props.text }) : this.props.children;
+    return this.state.hasFailed ? createElement(Plain, { text: this.props.text, isFirst: true }) : this.props.children;
   }
 }
 
 function InTurn({ isFirst, text, children }) {
-  return useTurn(isFirst) ? createElement(PlainOnError, { text }, children) : createElement(Plain, { text });
+  return useTurn(isFirst) ? createElement(PlainOnError, { text }, children) : createElement(Plain, { text, isFirst: true });
 }
 
 const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, words }) {
-  if (kind === "plain") return createElement(TooMuch, { text, words });
+  if (kind === "plain") return createElement(TooMuch, { text, isFirst: isGrowing, words });
   const content =
     kind === "code"
       ? createElement(CodeBlock, { code: text, language, isClosed: isClosed || !isGrowing })
@@ -109,8 +114,9 @@ const Block = memo(function Block({ kind, text, language, isClosed, isGrowing, w
   return createElement(InTurn, { isFirst: isGrowing, text }, content);
 });
 
-// Blocks that come to the page at once, the last ones of a text first: so many, or of so many UTF-16 units.
-const SECTION = { blocks: 20, length: 4_000 };
+// Blocks that come to the page at once, the last ones of a text first: no more are added once they are so many, cost so
+// much or have so many UTF-16 units.
+const SECTION = { blocks: 20, cost: 300, length: 4_000 };
 
 function Section({ isFirst, children }) {
   return useTurn(isFirst) ? children : null;
@@ -119,13 +125,14 @@ function Section({ isFirst, children }) {
 // The blocks in sections. What a block grows to changes nothing in those before it.
 function sectionsOf(blocks) {
   const sections = [];
-  let length = Infinity;
+  let [cost, length] = [Infinity, 0];
   blocks.forEach((block, place) => {
-    if (length >= SECTION.length || sections.at(-1).blocks.length >= SECTION.blocks) {
+    if (cost >= SECTION.cost || length >= SECTION.length || sections.at(-1).blocks.length >= SECTION.blocks) {
       sections.push({ start: place, blocks: [] });
-      length = 0;
+      cost = length = 0;
     }
     sections.at(-1).blocks.push(block);
+    cost += block.total - (blocks[place - 1]?.total ?? 0);
     length += block.text.length;
   });
   return sections;
@@ -175,7 +182,7 @@ const PersonNodes = ({ text }) => readMessage(text).map(nodeOf);
 export const PersonText = memo(function PersonText({ text, words }) {
   const shown =
     layoutCost(text) > LIMITS.block
-      ? createElement(TooMuch, { text, words })
+      ? createElement(TooMuch, { text, isFirst: false, words })
       : createElement(InTurn, { isFirst: false, text }, createElement(PersonNodes, { text }));
   return createElement(Words, { value: words }, createElement("div", { className: "message-text", "data-by": "person" }, shown));
 });

@@ -9,7 +9,7 @@
 export const LIMITS = {
   block: 1_000, // cost of one block
   all: 20_000, // cost of a whole text
-  length: 20_000, // UTF-16 units of a block
+  length: 12_000, // UTF-16 units of a block
   lines: 10_000, // UTF-16 units after which a block ends with its line
   word: 2_000, // characters without a space: automatic links are looked for in each
   depth: 20, // quotes and lists opened on one line
@@ -26,6 +26,8 @@ const ADDRESSES = /:\/\/|www\.|@/gi;
 const LINKS = /\]\(/g;
 const LINK_COST = 4;
 const ADDRESS_COST = 6; // it is looked for twice, and becomes a link
+const FENCE = /^[ \t]*(?:`{3}|~{3})/;
+const FENCE_COST = 15; // it makes a block with a button
 const TEX = /[\\^_&{}]/g; // what is typeset has limits of its own (math_text.js)
 const TABLE_RULE = /^[ \t>]*\|?[ \t]*:?-[ \t:|-]*$/;
 const ATTENTION = /[*_]+|~~/g;
@@ -58,7 +60,8 @@ function costOfLine(line) {
   const depth = count(containers, CONTAINER);
   const indent = Math.max(indentOf(line), indentOf(line.slice(containers.length)));
   if (depth > LIMITS.depth || indent > LIMITS.indent || hasLongWord(line)) return TOO_MUCH;
-  return 1 + depth + (indent >> 2) + count(line, MARKS) + LINK_COST * count(line, LINKS) + ADDRESS_COST * count(line, ADDRESSES);
+  const fence = FENCE.test(line.slice(containers.length)) ? FENCE_COST : 0;
+  return 1 + depth + fence + (indent >> 2) + count(line, MARKS) + LINK_COST * count(line, LINKS) + ADDRESS_COST * count(line, ADDRESSES);
 }
 
 /**

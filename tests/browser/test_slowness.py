@@ -81,9 +81,11 @@ WATCH = """
   };
 }
 """
-# Shows a text in each of its states, of which the last has ended.
+# Shows a text in each of its states, of which the last has ended. What was there before is gone: to remove a long text
+# takes time too, but a thread that is left takes the page with it.
 SHOW = """
 async ([kind, states]) => {
+  await showEnded("reply", "");
   await frame();
   const tell = longest();
   for (const [place, text] of states.entries()) {
