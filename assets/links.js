@@ -28,6 +28,9 @@ const HOST = /^(?:https?:\/\/|www\.)[\w.~%:@-]*[\w-]/i;
 const LETTER = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 const BEFORE_THE_END = /[?!.,:;*_~'")\]]/;
 
+/** Whether this UTF-16 unit ends an address wherever it stands. */
+export const endsAddress = (unit) => PUNCTUATION.test(String.fromCharCode(unit));
+
 /** How many UTF-16 units of this text, which begins with an address and has no space, are the address. */
 export function autolinkEnd(text) {
   const punctuation = text.search(PUNCTUATION);

@@ -13,7 +13,7 @@ import remarkParse from "remark-parse";
 import remarkRehype from "remark-rehype";
 import remend from "remend";
 import { unified } from "unified";
-import { autolinkEnd, onTheWeb } from "$/public/links.js";
+import { autolinkEnd, endsAddress, onTheWeb } from "$/public/links.js";
 
 // Elements that a text may ask for by their tags. None moves, hides or sizes anything.
 const HARMLESS = ["b", "strong", "i", "em", "u", "s", "del", "ins", "mark", "sub", "sup", "kbd"];
@@ -46,9 +46,35 @@ const SCHEMA = {
 // The parser takes these off the page: tags with all that they enclose, and what is said once and used elsewhere.
 const DISABLED = ["htmlFlow", "definition", "gfmFootnoteCall", "gfmFootnoteDefinition", "gfmPotentialFootnoteCall", "labelStartFootnote"];
 
+const AUTOLINKS = ["protocolAutolink", "wwwAutolink"];
+
+// An autolink that takes for the end of the text what ends an address in scripts without spaces: so the Markdown behind
+// it is read.
+function bounded(construct) {
+  if (!AUTOLINKS.includes(construct.name)) return construct;
+  function tokenize(effects, ok, nok) {
+    let isOver = false;
+    const leave = (state) => (code) => {
+      isOver = true;
+      return state(code);
+    };
+    const stay = (state) => (code) => {
+      const next = state(code > 0 && endsAddress(code) ? null : code);
+      return isOver ? next : stay(next);
+    };
+    return stay(construct.tokenize.call(this, effects, leave(ok), leave(nok)));
+  }
+  return { ...construct, tokenize };
+}
+
+const withBoundedAutolinks = (extension) => ({
+  ...extension,
+  text: Object.fromEntries(Object.entries(extension.text ?? {}).map(([code, constructs]) => [code, [constructs].flat().map(bounded)])),
+});
+
 function remarkTruth() {
   const data = this.data();
-  data.micromarkExtensions = [...(data.micromarkExtensions ?? []), { disable: { null: DISABLED } }];
+  data.micromarkExtensions = [...(data.micromarkExtensions ?? []).map(withBoundedAutolinks), { disable: { null: DISABLED } }];
 }
 
 // What stands behind a fence, all of it, is shown as the name of its language.

@@ -7,7 +7,7 @@ import { CodeBlock } from "$/public/code_block.js";
 import { keepSelection } from "$/public/growing_text.js";
 import { Link, Markdown } from "$/public/markdown.js";
 import { createBlocks } from "$/public/text_blocks.js";
-import { layoutCost, LIMITS } from "$/public/text_guard.js";
+import { costOfMessage, LIMITS } from "$/public/text_guard.js";
 import { Words } from "$/public/words.js";
 
 // A hundred messages at once would hold up the page for seconds. So what has ended takes turns, the newest first and as
@@ -181,7 +181,7 @@ const PersonNodes = ({ text }) => readMessage(text).map(nodeOf);
 /** A person's message. */
 export const PersonText = memo(function PersonText({ text, words }) {
   const shown =
-    layoutCost(text) > LIMITS.block
+    costOfMessage(text) > LIMITS.block
       ? createElement(TooMuch, { text, isFirst: false, words })
       : createElement(InTurn, { isFirst: false, text }, createElement(PersonNodes, { text }));
   return createElement(Words, { value: words }, createElement("div", { className: "message-text", "data-by": "person" }, shown));

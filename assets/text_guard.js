@@ -44,6 +44,7 @@ const SARA_AM_SQUARED = 20_000;
 const TURNS_SQUARED = 2_000;
 const CODE_COST = 128; // UTF-16 units of code that cost one: it is one node until it is highlighted
 const CODE_LINES = 6; // that cost one
+const MESSAGE_LINES = 3; // of a person's message, that cost one: each may be an item of a list
 const BLOCK_COST = { text: 20, code: 40 }; // of a block by itself, however little is in it
 
 const count = (text, pattern) => text.match(pattern)?.length ?? 0;
@@ -64,11 +65,9 @@ function costOfLine(line) {
   return 1 + depth + fence + (indent >> 2) + count(line, MARKS) + LINK_COST * count(line, LINKS) + ADDRESS_COST * count(line, ADDRESSES);
 }
 
-/**
- * What the browser's own layout of a text costs: marks in stacks, turns of direction and one vowel take it time that grows
- * with the square of their number (Chromium 156).
- */
-export function layoutCost(text) {
+// What the browser's own layout of a text costs: marks in stacks, turns of direction and one vowel take it time that
+// grows with the square of their number (Chromium 156).
+function layoutCost(text) {
   let stacked = 0;
   if (STACK.test(text)) for (const [stack] of text.matchAll(STACKS)) stacked += stack.length;
   let turns = 0;
@@ -105,6 +104,9 @@ function costOfLabels(text) {
   }
   return cost + words ** 2 / WORDS_SQUARED;
 }
+
+/** What a person's message costs, which is one block. */
+export const costOfMessage = (text) => layoutCost(text) + count(text, /\n/g) / MESSAGE_LINES;
 
 /** What a block costs, of text for Markdown or of code; infinite if it is too much by itself. */
 export const costOf = {

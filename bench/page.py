@@ -1,4 +1,4 @@
-"""Measures the page while a long reply streams into it: frame times, long tasks, and keys from press to paint.
+"""Measures the page while a long reply streams into it: frame times, long tasks, layout shift, and keys to paint.
 
     .venv/bin/python -m bench.page [--deltas 10000] [--rate 200]
 
@@ -34,7 +34,7 @@ LIST = "\n\n1. The first of three things that are worth a line of their own.\n2.
 
 WATCH = """
 () => {
-  const seen = (window.seen = { frames: [], tasks: [], keys: [] });
+  const seen = (window.seen = { frames: [], tasks: [], keys: [], shifts: [] });
   let last = performance.now();
   const frame = (now) => {
     seen.frames.push(now - last);
@@ -44,6 +44,10 @@ WATCH = """
   requestAnimationFrame(frame);
   new PerformanceObserver((list) => list.getEntries().forEach((task) => seen.tasks.push(task.duration))).observe({
     type: "longtask",
+  });
+  // Keys are pressed all the time, so that the shifts beside them count as any.
+  new PerformanceObserver((list) => list.getEntries().forEach((shift) => seen.shifts.push(shift.value))).observe({
+    type: "layout-shift",
   });
   document.addEventListener(
     "keydown",
@@ -114,6 +118,7 @@ async def measure(deltas: int, rate: float) -> None:
     print(summary("time between two frames", seen["frames"]))
     print(summary("tasks longer than 50 ms", seen["tasks"]))
     print(summary("key, from press to paint", seen["keys"]))
+    print(f"layout shift, of all together {sum(seen['shifts']):9.4f}")
 
 
 if __name__ == "__main__":

@@ -107,6 +107,13 @@ async def test_an_address_ends_where_the_sentence_goes_on(
     assert await links.evaluate_all("links => links.map((link) => link.href)") == list(addresses)
 
 
+@pytest.mark.parametrize("address", ["https://a.example/b", "www.a.example/b"])
+async def test_markdown_goes_on_behind_an_address_in_a_sentence_without_spaces(page: Page, address: str) -> None:
+    text = f"**见{address}**。密码是`a*b`，**注意**"
+    await page.evaluate("text => showEnded('reply', text)", text)
+    assert await page.locator(".message-text :is(strong, code)").all_inner_texts() == [f"见{address}", "a*b", "注意"]
+
+
 async def test_a_persons_text_keeps_its_spaces_and_blank_lines(page: Page) -> None:
     text = "def f():\n    return  1\n\n\n\tso  it is\n- a  b\n  - c"
     assert await page.evaluate("text => ended('person', text)", text) == text
