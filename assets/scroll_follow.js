@@ -150,9 +150,15 @@ export function ScrollFollow({
     });
     watch.observe(box.current);
     watch.observe(content.current);
+    // What grows is followed before it is laid out: afterwards a browser takes it for a shift, though nothing is seen to move.
+    const growth = new MutationObserver(() => {
+      if (isFollowing.current) lastTop.current = box.current.scrollTop = box.current.scrollHeight;
+    });
+    growth.observe(content.current, { childList: true, characterData: true, subtree: true });
     document.addEventListener("message-sent", toEnd);
     return () => {
       watch.disconnect();
+      growth.disconnect();
       document.removeEventListener("message-sent", toEnd);
     };
   }, [toEnd]);
