@@ -75,14 +75,17 @@ function linesOf(lines, budget, depth) {
   return nodes;
 }
 
-const MARK = /`+|\*\*|[*_]|\[|(?<!\w)(?:https?:\/\/|www\.)|(?<![\w.+-])[\w.+-]+@|@|\n/giu;
+const MARK = /`+|\*\*|[*_]|\[|(?<!\w)(?:https?:\/\/|www\.)|(?<![\w~$=]|\w['*+.-])\w[\w.+-]{0,63}@|@|\n/giu;
 const LINK = /\[([^[\]\n]{1,500})\]\(((?:https?:\/\/|mailto:)[^\s()<>]{1,2000}(?:\([^\s()<>]{0,500}\)[^\s()<>]{0,500}){0,4})\)/iuy;
-const ADDRESS = /[^\s<>"`]{1,2000}/uy;
-const MAIL = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/uy;
+const ADDRESS = /(?:[^\s<>"`\]]|\](?!\()){1,2000}/uy;
+const MAIL = /\w[\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,7}\.[a-z][\w-]{1,62}/iuy;
 const MENTIONED = new RegExp(MENTION.source, `y${MENTION.flags}`);
 const WWW = /^www/i;
 // What may stand beside a pair: it is no part of a word, a number, a path or an operator.
-const OUTSIDE = /[\s\p{Ps}\p{Pi}\p{Pe}\p{Pf}"'.,;:!?—–-]|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff00-\uff65]/u;
+const OUTSIDE = /[\s\p{Ps}\p{Pi}\p{Pe}\p{Pf}"'`.,;:!?—–-]|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff00-\uff65]/u;
+// With what no bold or italic text begins, and ends: these stars are of a path, a pattern or an operator.
+const NEVER_FIRST = /[\s*_/.,;)\]}=|]/;
+const NEVER_LAST = /[\s*_/([{=|]/;
 
 const readAt = (pattern, text, at) => {
   pattern.lastIndex = at;
@@ -105,7 +108,7 @@ function elementAt(text, at, mark, spans) {
     return href ? { element: { tag: "a", href, children: [shown] }, end: at + length } : null;
   };
   if (mark === "[") {
-    const whole = readAt(LINK, text, at);
+    const whole = text[at - 1] === "!" ? undefined : readAt(LINK, text, at); // an image is no Markdown of people's
     const middle = whole?.indexOf("](") ?? 0;
     return whole ? link(whole.slice(1, middle), whole.slice(middle + 2, -1), whole.length) : null;
   }
@@ -150,10 +153,10 @@ function inline(text, budget) {
     } else {
       // A pair touches what it encloses, and stands outside of words.
       const [before, after] = [text[index - 1] ?? " ", text[index + mark.length] ?? " "];
-      if (open.has(mark) && !/[\s*_]/.test(before) && OUTSIDE.test(after)) {
+      if (open.has(mark) && !NEVER_LAST.test(before) && OUTSIDE.test(after)) {
         close(mark, index);
         budget.left -= 1;
-      } else if (!/[\s*_]/.test(after) && OUTSIDE.test(before)) {
+      } else if (!NEVER_FIRST.test(after) && OUTSIDE.test(before)) {
         take({ opener: mark }, index, index + mark.length);
         open.set(mark, out.length - 1);
       }

@@ -21,11 +21,11 @@ export const onTheWeb = (address) => webAddress(address, WEB);
 /** The host of an address. */
 export const hostOf = (address) => new URL(address, ORIGIN).host;
 
-// Punctuation of Chinese, Japanese and Korean never belongs to an address. Their letters may, in its path; in a host
-// that has begun with others they are the next word of the sentence.
+// Punctuation of Chinese, Japanese and Korean never belongs to an address. Their letters may, in its path; behind the
+// first letters or digits of another script they are the next word of the sentence.
 const PUNCTUATION = /[\u3000-\u3003\u3008-\u3011\u3014-\u301f\u2018-\u201d\u2026\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]/u;
-const HOST = /^(?:https?:\/\/|www\.)[\w.~%:@-]*[\w-]/i;
 const LETTER = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const ASCII = /^[\x00-\x7f]*$/;
 const BEFORE_THE_END = /[?!.,:;*_~'")\]]/;
 
 /** Whether this UTF-16 unit ends an address wherever it stands. */
@@ -35,8 +35,8 @@ export const endsAddress = (unit) => PUNCTUATION.test(String.fromCharCode(unit))
 export function autolinkEnd(text) {
   const punctuation = text.search(PUNCTUATION);
   let end = punctuation < 0 ? text.length : punctuation;
-  const host = HOST.exec(text)?.[0].length ?? 0;
-  if (host > 0 && host < end && LETTER.test(text[host])) end = host;
+  const letter = text.slice(0, end).search(LETTER);
+  if (letter > 0 && /[a-z0-9]/i.test(text[letter - 1]) && ASCII.test(text.slice(0, letter))) end = letter;
   let opened = 0;
   for (let at = 0; at < end; at += 1) opened += text[at] === "(" ? 1 : text[at] === ")" ? -1 : 0;
   while (end > 0 && BEFORE_THE_END.test(text[end - 1]) && !(text[end - 1] === ")" && opened >= 0)) {

@@ -55,7 +55,7 @@ function ImageLabel({ href, children }) {
 export function Link({ href, title, "data-image": image, children }) {
   const address = href?.startsWith("#") ? "" : webAddress(href);
   if (!address) return createElement("span", null, children);
-  const away = { href: address, title, target: "_blank", rel: "noopener noreferrer nofollow ugc" };
+  const away = { href: address, title, dir: "auto", target: "_blank", rel: "noopener noreferrer nofollow ugc" };
   return image === undefined
     ? createElement("a", { ...away, className: "message-link" }, children)
     : createElement("a", { ...away, className: "message-image" }, createElement(ImageLabel, { href: address, children }));

@@ -13,7 +13,7 @@ import remarkParse from "remark-parse";
 import remarkRehype from "remark-rehype";
 import remend from "remend";
 import { unified } from "unified";
-import { autolinkEnd, endsAddress, onTheWeb } from "$/public/links.js";
+import { autolinkEnd, endsAddress, onTheWeb, webAddress } from "$/public/links.js";
 
 // Elements that a text may ask for by their tags. None moves, hides or sizes anything.
 const HARMLESS = ["b", "strong", "i", "em", "u", "s", "del", "ins", "mark", "sub", "sup", "kbd"];
@@ -191,24 +191,44 @@ function remarkOperators() {
   };
 }
 
-// An address in a sentence ends where the sentence goes on, also in scripts that have no spaces.
+const IN_NAME = /[~$=]$|\w['*]$/; // what stands before a mail address, if the parser takes a part of one for the whole
+
+// An address in a sentence ends where the sentence goes on, also in scripts that have no spaces. What stands in `<>` and
+// is no link keeps them, and a part of a mail address is none.
 function remarkAddresses() {
-  const visit = (node) => {
-    if (!node.children) return;
-    node.children = node.children.flatMap((child) => {
-      const shown = child.type === "link" && child.children.length === 1 && isText(child.children[0]) && child.children[0].value;
-      const isBare = shown && !child.url.startsWith("mailto:") && child.url.endsWith(shown);
-      const end = isBare ? autolinkEnd(shown) : 0;
-      if (!isBare || end === shown.length) {
-        visit(child);
-        return [child];
-      }
-      const url = child.url.slice(0, child.url.length - shown.length + end);
-      const rest = { type: "text", value: shown.slice(end) };
-      return [{ ...child, url, children: [{ type: "text", value: shown.slice(0, end) }] }, rest];
-    });
+  const text = (value) => ({ type: "text", value });
+  const mail = (link, shown, before) => {
+    if (IN_NAME.test(before)) return [text(shown)];
+    const begin = shown.search(/[a-z0-9]/i);
+    const address = shown.slice(begin);
+    return [text(shown.slice(0, begin)), { ...link, url: `mailto:${address}`, children: [text(address)] }];
   };
-  return visit;
+  const web = (link, shown) => {
+    const end = autolinkEnd(shown);
+    const url = link.url.slice(0, link.url.length - shown.length + end);
+    return [{ ...link, url, children: [text(shown.slice(0, end))] }, text(shown.slice(end))];
+  };
+  return (tree, { value }) => {
+    const source = String(value);
+    const addressed = (node, before) => {
+      const { start, end } = node.position ?? {};
+      const first = start && source[start.offset];
+      const [only] = node.children;
+      if (first === "<" && !webAddress(node.url)) return [text(source.slice(start.offset, end.offset))];
+      if (first === "[" || node.children.length !== 1 || !isText(only) || !node.url.endsWith(only.value)) return [node];
+      if (node.url === `mailto:${only.value}`) return mail(node, only.value, before?.value ?? "");
+      return node.url.startsWith("mailto:") ? [node] : web(node, only.value);
+    };
+    const visit = (node) => {
+      if (!node.children) return;
+      if (node.children.some(({ type }) => type === "link")) {
+        const parts = node.children.flatMap((child, place) => (child.type === "link" ? addressed(child, node.children[place - 1]) : [child]));
+        node.children = merged(parts.filter((part) => part.value !== ""));
+      }
+      node.children.forEach(visit);
+    };
+    visit(tree);
+  };
 }
 
 // An image becomes a link that says so in `dataImage`, for `Link` to show it as one.

@@ -28,7 +28,9 @@ const WORDS = /\\(?:text\w*|mathrm|mathbf|operatorname|mbox|label|tag|begin|end)
 const PROSE = /\p{L}{2,}[ \t]+\p{L}{2,}/u;
 const SIGNS = /[\^_=<>+*/|!{}±×÷·≤≥≠≈∈∑∏∫√∞→-]/;
 const NAME = /\p{L}{3,}|[=:/,(]\s*$/u; // of a variable of a shell, or its assignment: a formula would have a command
-const SYMBOL = /^\p{L}['′]?(?:\([^()]*\)|\d)?$/u; // x, x', f(x), x2
+const SYMBOL = /^\d*\p{L}['′]?(?:\([^()]*\)|\d)?$/u; // x, 2x, x', f(x), x2
+const LONG_WORD = /\p{L}{3,}/u;
+const IN_PATTERN = /[^\P{L}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{N}_/'"\\]/u; // before `\(`: it is escaped there
 const BEFORE = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?$/; // what may stand before a formula that has a line for itself
 const INDENTED = /^(?: {4}|\t| {1,3}\t)/;
 const ITEM = /[-+*]|\d{1,9}[.)]/g;
@@ -52,7 +54,7 @@ function isMath(formula, opener) {
   if (!inner || inner.length > LIMITS.one || /\n[ \t>]*\n/.test(formula) || !isBalanced(inner)) return false;
   if (COMMAND.test(inner)) return !PROSE.test(inner.replace(WORDS, " ")) || opener !== "$";
   if (PROSE.test(inner) || (opener === "$" && NAME.test(inner))) return false;
-  if (opener === "\\(" && /^\d+$/.test(inner)) return true;
+  if (opener === "\\(" && !LONG_WORD.test(inner)) return true;
   return SYMBOL.test(inner) || (SIGNS.test(inner) && /[\p{L}\d]/u.test(inner));
 }
 
@@ -61,7 +63,7 @@ const fitsDollar = (text, start, end, isGrowing) =>
   !(isGrowing && end + 1 === text.length) && // nobody knows yet what it will be beside
   !/[\s]/.test(text[start + 1] ?? " ") &&
   !/[\s\\]/.test(text[end - 1]) &&
-  !/[\p{L}\d$/]/u.test(text[start - 1] ?? "") &&
+  !/[\p{L}\d$/)\]}\\+?]/u.test(text[start - 1] ?? "") &&
   !/[\p{L}\d$/]/u.test(text[end + 1] ?? "");
 
 const OPEN_FENCE = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*`{3,}/gm;
@@ -109,6 +111,7 @@ function formulasOf(text, isGrowing) {
     const closer = CLOSERS[opener];
     if (!closer) continue;
     const start = mark.index;
+    if (opener[0] === "\\" && IN_PATTERN.test(text[start - 1] ?? "")) continue;
     const inside = start + opener.length;
     const end = closerAfter(closer, inside);
     if (end === Infinity || end - inside > LIMITS.one) continue;

@@ -26,6 +26,7 @@ def told(call: str) -> Any:
         ("$$\na \\\\[4pt]\nb = c\n$$", "$$\na \\\\[4pt]\nb = c\n$$"),
         ("energy $E = mc^2$, ($$), $n$", "energy $$E = mc^2$$, (\\$\\$), $$n$$"),
         ("$x^2$ and `$$` stays", "$$x^2$$ and `$$` stays"),
+        (r"\(np\) and \([a, b]\), 函数\(f(x)\)是 $12n$", "$$np$$ and $$[a, b]$$, 函数$$f(x)$$是 $$12n$$"),
         (r"area $\frac{路程}{时间}$", r"area $$\frac{路程}{时间}$$"),
     ],
 )
@@ -50,6 +51,8 @@ NO_MATHEMATICS = [
     "    indented \\[ x \\]",
     "$x^2\n$",
     r"^\d+$ and ^\w+$",
+    r"(?P<month>\d\d)$|^\s*$",
+    r"s/\(foo\)_\([0-9]*\)/x/ and f\(x\) and '\(a\|b\)'",
     "$ a = b $",
     "A=$B=$(c) and $speed$",
     "- so\n  ```\n  $x^2$\n  ```",

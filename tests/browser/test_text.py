@@ -94,8 +94,10 @@ async def test_what_was_found_is_shown_as_it_was_meant(page: Page, row: str) -> 
         ("见 https://example.com。谢谢", ["https://example.com/"]),
         ("https://example.com谢谢", ["https://example.com/"]),
         ("(https://a.example/b_(c)) and www.b.example, yes", ["https://a.example/b_(c)", "http://www.b.example/"]),
+        ("https://example.com/42에서도 www.example.com/c谢谢", ["https://example.com/42", "http://www.example.com/c"]),
         ("https://zh.example/wiki/中国 是", ["https://zh.example/wiki/%E4%B8%AD%E5%9B%BD"]),
         ("[here](https://a.example/x) or me@b.example.", ["https://a.example/x", "mailto:me@b.example"]),
+        ("ל-me@b.example, o'me+you@b.example, a=b@c.example", ["mailto:me@b.example"]),
     ],
 )
 @pytest.mark.parametrize("kind", ["person", "reply"])
@@ -105,6 +107,12 @@ async def test_an_address_ends_where_the_sentence_goes_on(
     await page.evaluate("([kind, text]) => showEnded(kind, text)", [kind, text])
     links = page.locator(".message-text a")
     assert await links.evaluate_all("links => links.map((link) => link.href)") == list(addresses)
+
+
+async def test_what_stands_in_angle_brackets_and_is_no_link_keeps_them(page: Page) -> None:
+    assert await page.evaluate("ended('reply', 'open <custom+app://x/y>, <https://a.example>')") == (
+        "open <custom+app://x/y>, https://a.example"
+    )
 
 
 @pytest.mark.parametrize("address", ["https://a.example/b", "www.a.example/b"])
