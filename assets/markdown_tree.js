@@ -199,7 +199,7 @@ function remarkAddresses() {
   const text = (value) => ({ type: "text", value });
   const mail = (link, shown, before) => {
     if (IN_NAME.test(before)) return [text(shown)];
-    const begin = shown.search(/[a-z0-9]/i);
+    const begin = Math.max(0, shown.search(/[a-z0-9][^@]*@/i));
     const address = shown.slice(begin);
     return [text(shown.slice(0, begin)), { ...link, url: `mailto:${address}`, children: [text(address)] }];
   };
