@@ -22,7 +22,8 @@ const BREAK = /^<br ?\/?>$/i;
 const MAX_RAISED = 2; // `sub` and `sup` in one another: more would leave the line
 const BEGUN_TAG = new RegExp(`<(?:/?(?:${[...new Set([...HARMLESS, "br"].flatMap((tag) => [...tag].map((_, end) => tag.slice(0, end + 1))))].join("|")})?)$`, "i");
 const BEGUN_LINK = /!?\[([^[\]\n]{1,1000})\]\([^\s()]*$/;
-const MAX_DEPTH = 100; // elements in one another; the guard lets no text come near
+const MAX_OPEN = 20; // tags in one another
+const MAX_DEPTH = 250; // elements in one another; the guard lets no text come near
 
 const SCHEMA = {
   tagNames: [
@@ -123,7 +124,7 @@ function withTags(nodes, isOpenEnd, raised) {
       }
     } else {
       const depth = raised + open.filter((each) => each.tag === "sub" || each.tag === "sup").length;
-      if (!isRaised || depth < MAX_RAISED) open.push({ tag, place: out.length });
+      if (open.length < MAX_OPEN && (!isRaised || depth < MAX_RAISED)) open.push({ tag, place: out.length });
       out.push(node);
     }
   }

@@ -109,6 +109,12 @@ async def test_an_address_ends_where_the_sentence_goes_on(
     assert await links.evaluate_all("links => links.map((link) => link.href)") == list(addresses)
 
 
+async def test_twenty_tags_may_be_in_one_another_and_the_others_are_text(page: Page) -> None:
+    text = "<b>" * 30 + "a" + "</b>" * 30
+    assert await page.evaluate("text => ended('reply', text)", text) == "<b>" * 10 + "a" + "</b>" * 10
+    assert await page.locator(".message-text b").count() == 20
+
+
 async def test_what_stands_in_angle_brackets_and_is_no_link_keeps_them(page: Page) -> None:
     assert await page.evaluate("ended('reply', 'open <custom+app://x/y>, <https://a.example>')") == (
         "open <custom+app://x/y>, https://a.example"
