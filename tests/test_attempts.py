@@ -121,7 +121,7 @@ async def test_a_message_deleted_in_mid_stream_vanishes_everywhere_and_leaves_no
         name = await world.ask(ada, thread_id, "ada")
         source = world.model.source(0)
         source.say("A sentence. And more")
-        await other.until(name, "A sentence. ")
+        await other.until_screen(lambda screen: screen.texts.get(name, "").startswith("A sentence. "))
         with pytest.raises(NotPermitted):
             await world.services.messages.delete(noor, thread_id, id_of(name))
 
@@ -141,7 +141,7 @@ async def test_a_thread_deleted_in_mid_stream_is_gone_for_all_and_leaves_no_rows
         name = await world.ask(ada, thread_id, "ada")
         source = world.model.source(0)
         source.say("A sentence. And more")
-        await other.until(name, "A sentence. ")
+        await other.until_screen(lambda screen: screen.texts.get(name, "").startswith("A sentence. "))
         with pytest.raises(NotPermitted):
             await world.services.threads.delete(noor, thread_id)
 
